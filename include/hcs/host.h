@@ -1,0 +1,88 @@
+/* host.h - a host whose compute systems one can create and watch.
+ *
+ * A host handle stands for one service: the hcsd of this machine, by default.
+ * It keeps a few connections, opened when they are needed.
+ */
+#ifndef HCS_HOST_H
+#define HCS_HOST_H
+
+#include "error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Something poll() and its kin take: a file descriptor on Linux, a HANDLE on Windows. */
+#ifdef _WIN32
+typedef void *hcs_pollable;
+#  define HCS_POLLABLE_NONE ((hcs_pollable) 0)
+#else
+typedef int hcs_pollable;
+#  define HCS_POLLABLE_NONE (-1)
+#endif
+
+typedef struct hcs_host hcs_host;
+
+/**
+ * Open a host.
+ *
+ * @address_opt is "unix:/path/to/socket" or just the absolute path; NULL means
+ * $HCS_HOST, and without that the service of this user on this machine:
+ * /run/hcs/hcsd.sock for root, $XDG_RUNTIME_DIR/hcs/hcsd.sock for others.  When
+ * nobody answers at the socket, hcsd is started (the program named by $HCS_HCSD, else
+ * the installed one); it leaves again when it has had nothing to do for a while.
+ *
+ * Owner:  @out is yours; hcs_host_close().
+ * Blocks: until the service has answered, at most 30 s.
+ * Errors: HCS_E_SERVICE_NOT_AVAILABLE nobody answers and hcsd cannot be started ·
+ *         HCS_E_ACCESS_DENIED the socket is not for this user ·
+ *         HCS_E_INVALIDARG an address of another form
+ */
+HCS_API HCS_MUST_USE
+hcs_result hcs_host_open(const char *address_opt, hcs_host **out, hcs_error *err);
+
+/**
+ * Close a host.  Systems, processes, operations and streams opened from it stay
+ * usable; the last of them releases what they share.  NULL is allowed.
+ */
+HCS_API void hcs_host_close(hcs_host *host);
+
+/**
+ * What the service says of itself, as a JSON object: version, drivers, the OCI
+ * runtime in use, its mode and capabilities.
+ *
+ * Owner:  @out_document is yours; hcs_string_free().
+ * Errors: HCS_E_SERVICE_DISCONNECT the service went away
+ */
+HCS_API HCS_MUST_USE
+hcs_result hcs_host_info(hcs_host *host, char **out_document, hcs_error *err);
+
+/**
+ * List compute systems.
+ *
+ * @query_opt is a SystemQuery document ({"Ids":[..],"Owners":[..],"Types":[..]}: any of
+ * each list, all lists together) or NULL for all.  The answer is a JSON array of
+ * Properties documents.  Systems that have stopped are listed while the service
+ * remembers them; "State":"Stopped" tells them apart.
+ *
+ * Owner:  @out_document is yours; hcs_string_free().
+ * Errors: HCS_E_INVALID_JSON · HCS_E_SERVICE_DISCONNECT
+ */
+HCS_API HCS_MUST_USE
+hcs_result hcs_host_enumerate(hcs_host *host, const char *query_opt, char **out_document,
+                              hcs_error *err);
+
+/**
+ * Release a string that a call of this library gave to you.  NULL is allowed.
+ */
+HCS_API void hcs_string_free(char *string);
+
+/**
+ * Version of this library, "0.1.0".
+ */
+HCS_API const char *hcs_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,90 @@
+/* stream.h - the lifecycle event stream.
+ *
+ * A stream is a cursor on the service's log.  Any number may be open; none can stall
+ * another, and one that is not read costs the service a position, not memory.
+ */
+#ifndef HCS_STREAM_H
+#define HCS_STREAM_H
+
+#include "event.h"
+#include "host.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct hcs_stream hcs_stream;
+
+/* Where a stream begins. */
+typedef uint32_t hcs_stream_from;
+enum {
+    HCS_FROM_NOW = 0,        /* events that get their number after the stream is open */
+    HCS_FROM_BEGINNING = 1,  /* everything the log still has */
+    HCS_FROM_AFTER = 2       /* after the event numbered `after` */
+};
+
+typedef struct hcs_stream_options {
+    uint32_t size;               /* sizeof(hcs_stream_options), set by HCS_STREAM_OPTIONS_INIT */
+    hcs_stream_from from;
+    uint64_t after;              /* HCS_FROM_AFTER */
+    const char *system_id;       /* one system only; NULL for the whole host */
+} hcs_stream_options;
+
+#define HCS_STREAM_OPTIONS_INIT { sizeof(hcs_stream_options), HCS_FROM_NOW, 0, NULL }
+
+/**
+ * Open a stream.  When the call returns the position is taken: whatever happens from
+ * then on will be in the stream.
+ *
+ * A stream of one system ends (HCS_EVENT_END) after that system's HCS_EVENT_SYSTEM_EXITED.
+ * A stream of the host ends when it is closed or the service goes away.
+ *
+ * Owner:  @out is yours; hcs_stream_close().  @options_opt is copied.
+ * Errors: HCS_E_SYSTEM_NOT_FOUND the log and the service know no such system ·
+ *         HCS_E_INVALIDARG · HCS_E_SERVICE_DISCONNECT
+ */
+HCS_API HCS_MUST_USE
+hcs_result hcs_stream_open(hcs_host *host, const hcs_stream_options *options_opt,
+                           hcs_stream **out, hcs_error *err);
+
+/**
+ * Something to poll for: readable while hcs_stream_next() would return an event.  (It may
+ * be readable once more when the next event has arrived only in part.)
+ *
+ * Owner: borrowed from @stream.
+ */
+HCS_API hcs_pollable hcs_stream_pollable(const hcs_stream *stream);
+
+/**
+ * Take the next event.
+ *
+ * Events come in the order of their numbers, each once; what the log no longer has is
+ * one HCS_EVENT_GAP with the exact numbers.  When the service goes away the stream says
+ * HCS_EVENT_SERVICE_DISCONNECT.  The last event of every stream is HCS_EVENT_END, with
+ * {"Reason":...} as its detail.
+ *
+ * Owner:  the strings of @out are borrowed until the next call on @stream.
+ * Thread: one reader at a time; a second one gets HCS_E_WIN32_BUSY.
+ *         hcs_stream_end() may come from any thread.
+ * Blocks: up to @timeout_ms (0 never, -1 for ever).
+ * Errors: HCS_E_OPERATION_TIMEOUT nothing yet · HCS_E_WIN32_NO_MORE_ITEMS after HCS_EVENT_END
+ */
+HCS_API HCS_MUST_USE
+hcs_result hcs_stream_next(hcs_stream *stream, int timeout_ms, hcs_event *out, hcs_error *err);
+
+/**
+ * End a stream from any thread: a reader that waits in hcs_stream_next() gets
+ * HCS_EVENT_END, and so does the next call.  The stream must still be closed.
+ */
+HCS_API void hcs_stream_end(hcs_stream *stream);
+
+/**
+ * Close a stream and release it.  No other call may be using it; end it first when a
+ * reader on another thread must be woken.  NULL is allowed.
+ */
+HCS_API void hcs_stream_close(hcs_stream *stream);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,33 @@
+/* tables.h - the tables of idl/ as C data. */
+#ifndef HCS_BASE_TABLES_H
+#define HCS_BASE_TABLES_H
+
+#include "hcs/error.h"
+#include "hcs/event.h"
+
+struct error_row {
+    hcs_result code;
+    const char *name;
+    hcs_error_class error_class;
+    int retryable;
+    int os;
+    const char *meaning;
+    const char *advice;
+};
+
+struct event_row {
+    hcs_event_kind kind;
+    uint32_t number; /* as typed in events.tsv; a test compares it with `kind` */
+    const char *name;
+    int ends;
+};
+
+extern const struct error_row error_rows[];
+extern const size_t n_error_rows;
+extern const struct event_row event_rows[];
+extern const size_t n_event_rows;
+
+/* Row of a code, of either family; NULL when unknown. */
+const struct error_row *error_row_of(hcs_result code);
+
+#endif

@@ -1,0 +1,324 @@
+/* program.c - runs a program in a system as if it were ours.
+ *
+ * Owns the event stream of the system while the program runs, and the signals meant for it.  Used by run
+ * and exec.  The stream is open before the program exists, so its end cannot be missed, and one poll
+ * waits for events and signals alike: no thread, no timer, no second way to learn of the end.
+ */
+#include "program.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "output.h"
+#include "report.h"
+
+#define INTERRUPTS_MAX 3
+
+/* ---- signals ---- */
+
+int program_init(struct program *p, hcs_host *host, enum program_third third)
+{
+    sigset_t set;
+
+    *p = (struct program) { .host = host, .third = third, .signals = -1 };
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGQUIT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    p->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (p->signals >= 0)
+        return 0;
+    output_fail("no signalfd: %s", strerror(errno));
+    return -1;
+}
+
+void program_done(struct program *p)
+{
+    hcs_process_close(p->process);
+    hcs_stream_close(p->stream);
+    if (p->signals >= 0)
+        close(p->signals);
+}
+
+static void say_pressed_again(const struct program *p)
+{
+    if (p->third == THIRD_KILLS_SYSTEM)
+        output_fail("third Ctrl-C: ending %s by force", hcs_system_id(p->system));
+    else
+        output_fail("third Ctrl-C: killing the process");
+}
+
+static void end_by_force(struct program *p)
+{
+    hcs_error err = HCS_ERROR_INIT;
+    hcs_op *op = NULL;
+    hcs_result r;
+
+    say_pressed_again(p);
+    if (p->third == THIRD_KILLS_PROCESS) {
+        r = hcs_process_signal(p->process, SIGKILL, &err);
+    } else {
+        r = hcs_system_terminate(p->system, &op, &err);
+        hcs_op_close(op); /* the stream tells the end */
+    }
+    if (r < 0 && hcs_result_class(r) != HCS_CLASS_ALREADY_STOPPED)
+        output_error(&err, NULL);
+}
+
+static void forward(struct program *p, int number)
+{
+    hcs_error err = HCS_ERROR_INIT;
+
+    if (p->interrupts >= INTERRUPTS_MAX) {
+        end_by_force(p);
+        p->interrupts = 0;
+        return;
+    }
+    if (p->has_exit)
+        return; /* it has ended meanwhile */
+    if (hcs_process_signal(p->process, number, &err) < 0 &&
+        hcs_result_class(err.code) != HCS_CLASS_ALREADY_STOPPED)
+        output_error(&err, NULL);
+}
+
+/* Signals that have come: to the program, or kept until there is one. */
+static void take_signals(struct program *p)
+{
+    struct signalfd_siginfo info;
+
+    while (read(p->signals, &info, sizeof info) == (ssize_t) sizeof info) {
+        p->interrupts += info.ssi_signo == SIGINT;
+        if (p->process && hcs_process_id(p->process))
+            forward(p, (int) info.ssi_signo);
+        else
+            p->pending = (int) info.ssi_signo;
+    }
+}
+
+/* ---- waiting ---- */
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t) t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Until @other is readable, taking signals; 0 when @timeout_ms (-1: never) was over first. */
+static int wait_for(struct program *p, hcs_pollable other, int timeout_ms)
+{
+    struct pollfd fds[] = { { p->signals, POLLIN, 0 }, { other, POLLIN, 0 } };
+    int n = poll(fds, 2, timeout_ms);
+
+    if (n > 0 && fds[0].revents)
+        take_signals(p);
+    return n != 0;
+}
+
+hcs_result program_finish_op(struct program *p, hcs_op *take_op, hcs_error *err)
+{
+    _cleanup_(op_dropp) hcs_op *op = take_op;
+    hcs_result r;
+
+    while ((r = hcs_op_wait(op, 0, err)) == HCS_E_OPERATION_TIMEOUT) {
+        if (p->interrupts >= INTERRUPTS_MAX)
+            return r;
+        wait_for(p, hcs_op_pollable(op), -1);
+    }
+    return r;
+}
+
+/* A gap may have swallowed the end of the process: the service still knows. */
+static void ask_for_exit(struct program *p)
+{
+    hcs_exit report = HCS_EXIT_INIT;
+
+    if (!p->has_exit && hcs_process_wait(p->process, 0, &report, NULL) == HCS_OK) {
+        p->exit = report;
+        p->has_exit = 1;
+    }
+}
+
+static void ask_for_system(struct program *p)
+{
+    hcs_exit report = HCS_EXIT_INIT;
+
+    if (hcs_system_wait(p->system, 0, &report, NULL) == HCS_OK)
+        p->system_ended = 1;
+}
+
+static void take_event(struct program *p, const hcs_event *event)
+{
+    switch (event->kind) {
+    case HCS_EVENT_PROCESS_EXITED:
+        if (p->process && event->process_id == hcs_process_id(p->process) && !p->has_exit) {
+            p->exit = event->exit;
+            p->has_exit = 1;
+        }
+        break;
+    case HCS_EVENT_SYSTEM_EXITED:
+        p->system_ended = 1;
+        break;
+    case HCS_EVENT_GAP:
+        if (p->process)
+            ask_for_exit(p);
+        ask_for_system(p);
+        break;
+    case HCS_EVENT_SERVICE_DISCONNECT:
+    case HCS_EVENT_END:
+        p->is_lost = 1;
+        break;
+    default:
+        break;
+    }
+}
+
+/* Take the events that are there. */
+static void take_events(struct program *p)
+{
+    hcs_event event = HCS_EVENT_INIT;
+    hcs_result r;
+
+    while ((r = hcs_stream_next(p->stream, 0, &event, NULL)) == HCS_OK)
+        take_event(p, &event);
+    if (r != HCS_E_OPERATION_TIMEOUT)
+        p->is_lost = 1;
+}
+
+int program_await_system(struct program *p, int timeout_ms)
+{
+    int64_t end = now_ms() + timeout_ms;
+
+    while (!p->system_ended && !p->is_lost) {
+        int64_t left = end - now_ms();
+
+        if (left <= 0 || !wait_for(p, hcs_stream_pollable(p->stream), (int) left))
+            return -1;
+        take_events(p);
+    }
+    return p->system_ended ? 0 : -1;
+}
+
+/* ---- the life of the program ---- */
+
+static hcs_result create(struct program *p, const char *parameters, hcs_error *err)
+{
+    hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
+    hcs_stdio stdio = HCS_STDIO_INIT;
+    hcs_op *op = NULL;
+    hcs_result r;
+
+    options.system_id = hcs_system_id(p->system);
+    r = hcs_stream_open(p->host, &options, &p->stream, err);
+    if (r < 0)
+        return r;
+    stdio.in = STDIN_FILENO;
+    stdio.out = STDOUT_FILENO;
+    stdio.err = STDERR_FILENO;
+    r = hcs_process_create(p->system, parameters, &stdio, &p->process, &op, err);
+    if (r < 0)
+        return r;
+    return program_finish_op(p, op, err);
+}
+
+static int exit_status(const struct program *p)
+{
+    if (!p->has_exit && p->is_lost && !p->system_ended)
+        output_fail("the service went away while the program ran: how the program ended is not known");
+    else if (!p->has_exit)
+        output_fail("the system ended, and nobody saw how the program ended");
+    else if (p->exit.how != HCS_EXIT_CODE && p->exit.how != HCS_EXIT_SIGNAL)
+        output_fail("how the program ended is not known: %s", p->exit.reason);
+    return p->has_exit ? report_exit_status(&p->exit) : STATUS_OURS;
+}
+
+int program_run(struct program *p, const char *parameters)
+{
+    hcs_error err = HCS_ERROR_INIT;
+    hcs_result r = create(p, parameters, &err);
+
+    if (r == HCS_E_OPERATION_TIMEOUT) {
+        output_fail("third Ctrl-C while the program was being started");
+        return 128 + SIGINT;
+    }
+    if (r < 0) {
+        output_error(&err, NULL);
+        return p->process ? report_failure_status(r) : STATUS_OURS;
+    }
+    if (p->pending)
+        forward(p, p->pending);
+    p->pending = 0;
+    while (!p->has_exit && !p->system_ended && !p->is_lost) {
+        wait_for(p, hcs_stream_pollable(p->stream), -1);
+        take_events(p);
+    }
+    return exit_status(p);
+}
+
+/* ---- the document ---- */
+
+/* K=V as a member of @object.  -1 after saying what is wrong. */
+static int add_variable(const struct command *self, json_t *object, const char *given, int *out_status)
+{
+    size_t n = strcspn(given, "=");
+    _cleanup_(free_dropp) char *name = strndup(given, n);
+    const char *value = given[n] ? given + n + 1 : name ? getenv(name) : NULL;
+
+    if (!name || n == 0 || !value) {
+        *out_status = cli_usage(self, !name || n ? "--env '%s': it has no value here, write NAME=VALUE"
+                                                 : "--env '%s' has no name, write NAME=VALUE",
+                                given);
+        return -1;
+    }
+    if (json_object_set_new(object, name, json_string(value)) < 0) {
+        *out_status = cli_usage(self, "--env '%s' is not UTF-8", given);
+        return -1;
+    }
+    return 0;
+}
+
+static int add_words(const struct command *self, json_t *array, const struct arguments *words,
+                     int *out_status)
+{
+    for (int i = 0; i < words->n; i++) {
+        if (json_array_append_new(array, json_string(words->items[i])) == 0)
+            continue;
+        *out_status = cli_usage(self, "the argument '%s' is not UTF-8", words->items[i]);
+        return -1;
+    }
+    return 0;
+}
+
+char *program_parameters(const struct command *self, const struct arguments *words,
+                         const struct opt_list *environment, const char *directory_opt,
+                         int *out_status)
+{
+    _cleanup_(json_dropp) json_t *json = json_object();
+    json_t *arguments = json_array();
+    json_t *variables = json_object();
+
+    json_object_set_new(json, "CommandArgs", arguments);
+    json_object_set_new(json, "Environment", variables);
+    if (add_words(self, arguments, words, out_status) < 0)
+        return NULL;
+    for (size_t i = 0; i < environment->n; i++)
+        if (add_variable(self, variables, environment->items[i], out_status) < 0)
+            return NULL;
+    if (json_object_size(variables) == 0)
+        json_object_del(json, "Environment");
+    if (directory_opt &&
+        json_object_set_new(json, "WorkingDirectory", json_string(directory_opt)) < 0) {
+        *out_status = cli_usage(self, "--workdir '%s' is not UTF-8", directory_opt);
+        return NULL;
+    }
+    *out_status = STATUS_OURS;
+    return json_dumps(json, JSON_COMPACT);
+}

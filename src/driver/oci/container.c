@@ -1,0 +1,782 @@
+/* container.c - the life of one container, told from what its keeper says.
+ * Owns:    the link to the keeper, the list of what was asked, the list of processes.
+ * Users:   oci.c, verb by verb; clean.c when it is over.
+ * Promise: every verb is answered once; every process that started is told to have ended once, before
+ *          the container is; the OOM counter is read before an end is told. */
+
+#include "container.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cgroup.h"
+#include "err.h"
+#include "exit.h"
+#include "fd.h"
+
+#define LOG_BYTES_MAX ((size_t) 64 << 10)
+#define STATUS_BYTES_MAX ((size_t) 64 << 10)
+#define LISTEN_RETRY_US 1000        /* between two looks whether init listens */
+#define LISTEN_TRIES_MAX 1000       /* then the signal is sent all the same */
+#define END_GRACE_US 1000000        /* for exits that should have come before that of init */
+#define KILL_US 10000000            /* for a killed container whose keeper is lost */
+
+struct process {
+    struct list link;
+    uint32_t number;
+    uint32_t pid;                  /* 0: not started yet */
+    uint64_t oom_before;           /* counter when it started */
+    char *program;                 /* for errors, until it has started */
+    char *directory;
+};
+
+static void try_end(struct container *c);
+
+/* ---- paths, jobs, processes ---- */
+
+char *container_path(const struct container *c, const char *format, ...)
+{
+    char name[128];
+    char *path;
+    va_list args;
+
+    va_start(args, format);
+    (void) vsnprintf(name, sizeof name, format, args);
+    va_end(args);
+    return asprintf(&path, "%s/%s", c->system->run_dir, name) < 0 ? NULL : path;
+}
+
+static void remove_file(const struct container *c, const char *name)
+{
+    _cleanup_(free_drop) char *path = container_path(c, "%s", name);
+
+    if (path)
+        (void) unlink(path);
+}
+
+static struct job *job_new(struct container *c, enum job_what what, uint64_t number)
+{
+    struct job *job = calloc(1, sizeof *job);
+
+    if (!job)
+        return NULL;
+    job->what = what;
+    job->job = number;
+    if (++c->last_tag == 0) /* tag 0 is for what needs no answer */
+        c->last_tag = 1;
+    job->tag = c->last_tag;
+    list_append(&c->jobs, &job->link);
+    return job;
+}
+
+static void job_drop(struct job *job)
+{
+    list_remove(&job->link);
+    free(job);
+}
+
+static struct job *job_find(struct container *c, uint32_t tag)
+{
+    list_for_each(&c->jobs, n) {
+        struct job *job = container_of(n, struct job, link);
+
+        if (job->tag == tag && !job->held)
+            return job;
+    }
+    return NULL;
+}
+
+static struct process *process_find(struct container *c, uint32_t number)
+{
+    list_for_each(&c->processes, n) {
+        struct process *p = container_of(n, struct process, link);
+
+        if (p->number == number)
+            return p;
+    }
+    return NULL;
+}
+
+static void process_drop(struct process *p)
+{
+    if (!p)
+        return;
+    list_remove(&p->link);
+    free(p->program);
+    free(p->directory);
+    free(p);
+}
+
+static void tell_done(struct container *c, uint64_t job, hcs_result result, const hcs_error *err)
+{
+    c->system->tell->done(c->system, job, result, result < 0 ? err : NULL);
+}
+
+static hcs_result no_memory(const struct container *c, hcs_error *err)
+{
+    return fail(err, HCS_E_OUTOFMEMORY, "oci", "no memory for container '%s'", c->system->id);
+}
+
+/* What the verbs say when there is nobody left to ask. */
+static hcs_result check_link(const struct container *c, hcs_error *err)
+{
+    if (c->link && !c->init_ended)
+        return HCS_OK;
+    return fail(err, HCS_E_SYSTEM_ALREADY_STOPPED, "oci", "the container has ended");
+}
+
+hcs_result container_new(struct oci *oci, struct driver_system *s, struct container **out, hcs_error *err)
+{
+    struct container *c = calloc(1, sizeof *c);
+
+    assert(oci && s && out);
+
+    if (!c)
+        return fail(err, HCS_E_OUTOFMEMORY, "oci", "no memory for container '%s'", s->id);
+    c->oci = oci;
+    c->system = s;
+    c->init_pidfd = -1;
+    c->clean_error = (hcs_error) HCS_ERROR_INIT;
+    list_init(&c->jobs);
+    list_init(&c->processes);
+    bundle_name(s->id, s->incarnation, c->name);
+    *out = c;
+    return HCS_OK;
+}
+
+void container_drop(struct container *c)
+{
+    if (!c)
+        return;
+    clean_abandon(c);
+    link_drop(c->link);
+    sd_event_source_disable_unref(c->timer);
+    sd_event_source_disable_unref(c->watch);
+    fd_drop(&c->init_pidfd);
+    list_for_each(&c->jobs, n)
+        job_drop(container_of(n, struct job, link));
+    list_for_each(&c->processes, n)
+        process_drop(container_of(n, struct process, link));
+    free(c->memory_directory);
+    free(c);
+}
+
+/* ---- the end ---- */
+
+static uint64_t oom_kills(const struct container *c)
+{
+    return c->memory_directory ? cgroup_oom_kills(c->memory_directory) : 0;
+}
+
+/* Our init ends with 0 exactly when it was told to and nobody was left. */
+static hcs_exit exit_of_init(const struct container *c)
+{
+    int status = (int) c->init_status;
+    int clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+
+    if (c->lost[0])
+        return exit_unknown(c->lost);
+    if (c->asked_shut_down && clean)
+        return exit_of_system(HCS_OK, HCS_EXIT_TYPE_GRACEFUL, HCS_INITIATOR_CLIENT);
+    if (c->asked_terminate)
+        return exit_of_system(HCS_OK, HCS_EXIT_TYPE_FORCED, HCS_INITIATOR_CLIENT);
+    return exit_of_system(HCS_E_UNEXPECTED_EXIT, HCS_EXIT_TYPE_UNEXPECTED, HCS_INITIATOR_UNKNOWN);
+}
+
+static void tell_process_exit(struct container *c, struct process *p, const hcs_exit *report)
+{
+    uint32_t number = p->number;
+
+    process_drop(p);
+    c->system->tell->process_exited(c->system, number, report);
+}
+
+static void tell_end(struct container *c)
+{
+    hcs_exit unseen = exit_unknown(c->lost[0] ? c->lost : "the container ended first, and its exit was never reported");
+    hcs_exit report = exit_of_init(c);
+
+    c->told = 1;
+    c->timer = sd_event_source_disable_unref(c->timer);
+    report.oom_kills = oom_kills(c);
+    list_for_each(&c->processes, n)
+        tell_process_exit(c, container_of(n, struct process, link), &unseen);
+    c->system->tell->exited(c->system, &report);
+}
+
+static int on_end_grace(sd_event_source *source, uint64_t usec, void *owner)
+{
+    (void) source;
+    (void) usec;
+    tell_end(owner);
+    return 0;
+}
+
+static int has_job(const struct container *c, enum job_what what)
+{
+    list_for_each(&c->jobs, n)
+        if (container_of(n, struct job, link)->what == what)
+            return 1;
+    return 0;
+}
+
+static hcs_result arm_timer(struct container *c, uint64_t us, sd_event_time_handler_t handler)
+{
+    c->timer = sd_event_source_disable_unref(c->timer);
+    return sd_event_add_time_relative(c->oci->loop, &c->timer, CLOCK_MONOTONIC, us, 0, handler, c) < 0
+               ? HCS_E_OUTOFMEMORY
+               : HCS_OK;
+}
+
+/* The container has ended when its init has.  The kernel lets an init end last, so nobody should
+ * be missing then; an exec still in flight is waited for, its process is dead too. */
+static void try_end(struct container *c)
+{
+    if (!c->init_ended || c->told || has_job(c, JOB_PROCESS))
+        return;
+    if (list_is_empty(&c->processes) || arm_timer(c, END_GRACE_US, on_end_grace) < 0)
+        tell_end(c);
+}
+
+/* A program that could not be executed after all: crun notices only behind the point of no return,
+ * and the code with which its own last step then ends is not the program's. */
+static int was_never_run(const struct container *c, const struct process *p, hcs_exit *out)
+{
+    _cleanup_(free_drop) char *path = container_path(c, "process.%" PRIu32 ".log", p->number);
+    _cleanup_(free_drop) char *text = NULL;
+    char line[100];
+    char reason[128];
+
+    if (!path || file_read(path, LOG_BYTES_MAX, &text, NULL, NULL) < 0)
+        return 0;
+    (void) unlink(path);
+    if (!runtime_log_error(text, line, sizeof line))
+        return 0;
+    snprintf(reason, sizeof reason, "the program did not run: %s", line);
+    *out = exit_unknown(reason);
+    return 1;
+}
+
+static void on_exited(void *owner, const struct link_exit *exit)
+{
+    struct container *c = owner;
+    struct process *p;
+    hcs_exit report;
+    uint64_t kills;
+
+    if (exit->number == INIT_NUMBER) {
+        c->init_ended = 1;
+        c->init_status = exit->wait_status;
+        try_end(c);
+        return;
+    }
+    p = process_find(c, exit->number);
+    if (!p || !p->pid)
+        return;
+    kills = oom_kills(c);
+    if (!was_never_run(c, p, &report))
+        report = exit_from_wait_status(exit->wait_status);
+    report.oom_kills = kills - p->oom_before;
+    tell_process_exit(c, p, &report);
+    try_end(c);
+}
+
+/* ---- what the keeper answers ---- */
+
+/* Result of a run of the runtime.  @log is removed. */
+static hcs_result run_result(struct container *c, enum runtime_verb verb, uint32_t wait_status, int os, hcs_error *err)
+{
+    _cleanup_(free_drop) char *log = container_path(c, "%s.log", runtime_verb_name(verb));
+    hcs_result r = HCS_OK;
+
+    if (os)
+        r = fail_os(err, result_from_errno(os), os, "oci.keeper", "%s", runtime_verb_name(verb));
+    else if (wait_status != 0)
+        r = log ? runtime_failure(verb, log, wait_status, err) : no_memory(c, err);
+    if (log)
+        (void) unlink(log);
+    return r;
+}
+
+static void on_created(struct container *c, uint64_t job, uint32_t wait_status, uint32_t pid, int os)
+{
+    hcs_error err = HCS_ERROR_INIT;
+    hcs_result r = run_result(c, RUNTIME_CREATE, wait_status, os, &err);
+
+    remove_file(c, "init.pid");
+    if (r >= 0 && pid == 0)
+        r = fail(&err, HCS_E_FAIL, "oci.create", "the runtime gave no pid");
+    if (r >= 0 && c->system->doc->memory_mb)
+        r = cgroup_find(pid, "memory", &c->memory_directory, &err);
+    if (r >= 0) {
+        c->created = 1;
+        c->init_pid = pid;
+        c->init_pidfd = pidfd_open(pid, 0);
+    }
+    tell_done(c, job, r, &err);
+}
+
+static void on_ran(struct container *c, uint64_t job, enum runtime_verb verb, uint32_t wait_status, int os)
+{
+    hcs_error err = HCS_ERROR_INIT;
+    hcs_result r = run_result(c, verb, wait_status, os, &err);
+
+    tell_done(c, job, r, &err);
+}
+
+static void on_signalled(struct container *c, uint64_t job, int os)
+{
+    hcs_error err = HCS_ERROR_INIT;
+    hcs_result r = HCS_OK;
+
+    if (os == ESRCH)
+        r = fail(&err, HCS_E_SYSTEM_ALREADY_STOPPED, "oci", "the container has ended");
+    else if (os)
+        r = fail_os(&err, result_from_errno(os), os, "oci.keeper", "signal to the container");
+    tell_done(c, job, r, &err);
+}
+
+/* Why an exec did not work, with its files removed. */
+static hcs_result exec_failure(struct container *c, const struct process *p, uint32_t wait_status, int os, hcs_error *err)
+{
+    _cleanup_(free_drop) char *log = container_path(c, "process.%" PRIu32 ".log", p->number);
+    _cleanup_(free_drop) char *text = NULL;
+    char line[300];
+
+    if (os)
+        return fail_os(err, os == EAGAIN ? HCS_E_WIN32_BUSY : result_from_errno(os), os, "oci.keeper", "exec '%.200s'",
+                       p->program);
+    if (!log)
+        return no_memory(c, err);
+    if (c->init_ended)
+        fail(err, HCS_E_SYSTEM_ALREADY_STOPPED, "oci.exec", "the container has ended");
+    else if (file_read(log, LOG_BYTES_MAX, &text, NULL, NULL) >= 0 && runtime_log_error(text, line, sizeof line))
+        runtime_exec_failure(line, p->program, p->directory, err);
+    else
+        runtime_failure(RUNTIME_EXEC, log, wait_status, err);
+    (void) unlink(log);
+    return err->code;
+}
+
+static void remove_process_inputs(const struct container *c, uint32_t number)
+{
+    char name[64];
+
+    snprintf(name, sizeof name, "process.%" PRIu32 ".json", number);
+    remove_file(c, name);
+    snprintf(name, sizeof name, "process.%" PRIu32 ".pid", number);
+    remove_file(c, name);
+}
+
+static void on_process(struct container *c, uint64_t job, struct process *p, uint32_t wait_status, uint32_t pid, int os)
+{
+    hcs_error err = HCS_ERROR_INIT;
+
+    remove_process_inputs(c, p->number);
+    if (os == 0 && wait_status == 0 && pid != 0) {
+        p->pid = pid;
+        c->system->tell->process_started(c->system, job, p->number, pid);
+        return;
+    }
+    if (os == 0 && wait_status == 0)
+        fail(&err, HCS_E_FAIL, "oci.exec", "the runtime gave no pid");
+    else
+        exec_failure(c, p, wait_status, os, &err);
+    process_drop(p);
+    tell_done(c, job, err.code, &err);
+}
+
+static void on_deleted(struct container *c, uint32_t wait_status, int os)
+{
+    hcs_error err = HCS_ERROR_INIT;
+    hcs_result r = run_result(c, RUNTIME_DELETE_FORCE, wait_status, os, &err);
+
+    clean_deleted(c, r, &err);
+}
+
+static void on_done(void *owner, uint32_t tag, uint32_t wait_status, uint32_t pid, int os, int step)
+{
+    struct container *c = owner;
+    struct job *found = job_find(c, tag);
+    struct job job;
+
+    (void) step;
+    if (!found)
+        return;
+    job = *found;
+    job_drop(found); /* before telling: what is told may ask for more */
+    switch (job.what) {
+    case JOB_CREATE:
+        on_created(c, job.job, wait_status, pid, os);
+        break;
+    case JOB_START:
+        on_ran(c, job.job, RUNTIME_START, wait_status, os);
+        break;
+    case JOB_SHUT_DOWN:
+    case JOB_TERMINATE:
+        on_signalled(c, job.job, os);
+        break;
+    case JOB_PROCESS:
+        on_process(c, job.job, job.process, wait_status, pid, os);
+        break;
+    case JOB_DELETE:
+        on_deleted(c, wait_status, os);
+        return;
+    }
+    try_end(c);
+}
+
+static void on_empty(void *owner)
+{
+    (void) owner; /* the end of init says it all */
+}
+
+/* ---- the keeper is lost ---- */
+
+/* Nobody will answer what was asked. */
+void container_fail_jobs(struct container *c, hcs_result code, const char *why)
+{
+    hcs_error err = HCS_ERROR_INIT;
+    struct job *found;
+
+    fail(&err, code, "oci.keeper", "container '%s': %s", c->system->id, why);
+    while ((found = list_first(&c->jobs, struct job, link)) != NULL) {
+        struct job job = *found;
+
+        job_drop(found);
+        process_drop(job.process);
+        if (job.what != JOB_DELETE)
+            tell_done(c, job.job, err.code, &err);
+    }
+}
+
+static void end_lost(struct container *c)
+{
+    c->watch = sd_event_source_disable_unref(c->watch);
+    c->init_ended = 1;
+    tell_end(c);
+}
+
+static int on_init_gone(sd_event_source *source, int fd, uint32_t ready, void *owner)
+{
+    (void) source;
+    (void) fd;
+    (void) ready;
+    end_lost(owner);
+    return 0;
+}
+
+static int on_kill_deadline(sd_event_source *source, uint64_t usec, void *owner)
+{
+    (void) source;
+    (void) usec;
+    end_lost(owner);
+    return 0;
+}
+
+/* Without its keeper a container has nobody who could say how it ends: end it, and say that. */
+static void end_without_keeper(struct container *c)
+{
+    if (c->init_pidfd >= 0) {
+        (void) pidfd_send_signal(c->init_pidfd, SIGKILL, NULL, 0);
+        if (sd_event_add_io(c->oci->loop, &c->watch, c->init_pidfd, EPOLLIN, on_init_gone, c) >= 0 &&
+            arm_timer(c, KILL_US, on_kill_deadline) >= 0)
+            return;
+    }
+    end_lost(c);
+}
+
+static void on_lost(void *owner, const char *why)
+{
+    struct container *c = owner;
+
+    link_drop(c->link);
+    c->link = NULL;
+    c->timer = sd_event_source_disable_unref(c->timer);
+    snprintf(c->lost, sizeof c->lost, "%s", why);
+    container_fail_jobs(c, HCS_E_UNEXPECTED, c->lost);
+    if (c->cleaning)
+        clean_lost(c);
+    else if (c->created && !c->told)
+        end_without_keeper(c);
+}
+
+static const struct link_events keeper_events = {
+    .done = on_done,
+    .exited = on_exited,
+    .empty = on_empty,
+    .lost = on_lost,
+};
+
+/* ---- verbs ---- */
+
+/* Give a command to the keeper; @job is dropped when that does not work. */
+static hcs_result give(struct container *c, struct job *job, const struct runtime_command *command, const int *fds_opt,
+                       uint32_t number, hcs_error *err)
+{
+    _cleanup_(runtime_argv_drop) char **argv = NULL;
+    hcs_result r;
+
+    r = runtime_argv(&c->oci->found.runtime, &c->oci->found.mode, command, &argv, err);
+    if (r >= 0)
+        r = link_run(c->link, job->tag, argv, fds_opt, number, command->pid_file, err);
+    if (r < 0)
+        job_drop(job);
+    return r;
+}
+
+hcs_result container_run(struct container *c, enum job_what what, enum runtime_verb verb, uint64_t job, hcs_error *err)
+{
+    _cleanup_(free_drop) char *log = container_path(c, "%s.log", runtime_verb_name(verb));
+    struct runtime_command command = { .verb = verb, .name = c->name, .log = log };
+    struct job *j = log ? job_new(c, what, job) : NULL;
+
+    if (!j)
+        return no_memory(c, err);
+    return give(c, j, &command, NULL, 0, err);
+}
+
+/* Write run_dir/bundle/config.json. */
+static hcs_result write_bundle(struct container *c, const char *bundle, hcs_error *err)
+{
+    _cleanup_(free_drop) char *file = container_path(c, "bundle/config.json");
+    _cleanup_(free_drop) char *config = NULL;
+    struct bundle_names names = {
+        .id = c->system->id,
+        .incarnation = c->system->incarnation,
+        .init_program = c->oci->keeper_program,
+    };
+    hcs_result r;
+
+    if (!file)
+        return no_memory(c, err);
+    r = dir_make(bundle, 0700, err);
+    if (r >= 0)
+        r = bundle_config(c->system->doc, &c->oci->found.mode, &c->oci->host, &names, &config, err);
+    if (r >= 0)
+        r = runtime_write_input(file, config, err);
+    return r;
+}
+
+static hcs_result begin_create(struct container *c, uint64_t job, hcs_error *err)
+{
+    _cleanup_(free_drop) char *bundle = container_path(c, "bundle");
+    _cleanup_(free_drop) char *log = container_path(c, "create.log");
+    _cleanup_(free_drop) char *pid_file = container_path(c, "init.pid");
+    struct runtime_command command = {
+        .verb = RUNTIME_CREATE, .name = c->name, .log = log, .bundle = bundle, .pid_file = pid_file,
+    };
+    uint32_t options = c->oci->found.mode.hide_unified ? LINK_HIDE_UNIFIED : 0;
+    struct job *j;
+    hcs_result r;
+
+    if (!bundle || !log || !pid_file)
+        return no_memory(c, err);
+    r = write_bundle(c, bundle, err);
+    if (r >= 0)
+        r = link_start(c->oci->loop, c->oci->keeper_program, c->system->run_dir, options, &keeper_events, c, &c->link,
+                       err);
+    if (r < 0)
+        return r;
+    j = job_new(c, JOB_CREATE, job);
+    if (!j)
+        return no_memory(c, err);
+    return give(c, j, &command, NULL, INIT_NUMBER, err);
+}
+
+void container_create(struct container *c, uint64_t job)
+{
+    hcs_error err = HCS_ERROR_INIT;
+    hcs_result r = begin_create(c, job, &err);
+
+    if (r < 0)
+        tell_done(c, job, r, &err);
+}
+
+void container_start(struct container *c, uint64_t job)
+{
+    hcs_error err = HCS_ERROR_INIT;
+    hcs_result r = check_link(c, &err);
+
+    if (r >= 0)
+        r = container_run(c, JOB_START, RUNTIME_START, job, &err);
+    if (r < 0)
+        tell_done(c, job, r, &err);
+}
+
+/* A SIGTERM that comes before init has prepared for it is thrown away by the kernel, as for any
+ * first process of a pid namespace.  1 when it has, or is gone: `hcs-keeper --init` says so by a
+ * handler. */
+static int init_listens(const struct container *c)
+{
+    static const char caught[] = "\nSigCgt:";
+    _cleanup_(free_drop) char *text = NULL;
+    char path[64];
+    const char *line;
+
+    snprintf(path, sizeof path, "/proc/%" PRIu32 "/status", c->init_pid);
+    if (c->init_ended || file_read(path, STATUS_BYTES_MAX, &text, NULL, NULL) < 0)
+        return 1;
+    line = strstr(text, caught);
+    return !line || (strtoull(line + sizeof caught - 1, NULL, 16) >> (SIGTERM - 1) & 1);
+}
+
+static int on_listen_retry(sd_event_source *source, uint64_t usec, void *owner);
+
+/* Send what waits for init to listen, or wait on. */
+static void send_held(struct container *c)
+{
+    int ready = init_listens(c) || ++c->listen_tries > LISTEN_TRIES_MAX ||
+                arm_timer(c, LISTEN_RETRY_US, on_listen_retry) < 0;
+
+    list_for_each(&c->jobs, n) {
+        struct job *job = container_of(n, struct job, link);
+        hcs_error err = HCS_ERROR_INIT;
+        uint64_t number = job->job;
+
+        if (!job->held || !ready)
+            continue;
+        job->held = 0;
+        if (link_signal(c->link, job->tag, INIT_NUMBER, SIGTERM, &err) >= 0)
+            continue;
+        job_drop(job);
+        tell_done(c, number, err.code, &err);
+    }
+}
+
+static int on_listen_retry(sd_event_source *source, uint64_t usec, void *owner)
+{
+    (void) source;
+    (void) usec;
+    send_held(owner);
+    return 0;
+}
+
+void container_shut_down(struct container *c, uint64_t job)
+{
+    hcs_error err = HCS_ERROR_INIT;
+    hcs_result r = check_link(c, &err);
+    struct job *j = r >= 0 ? job_new(c, JOB_SHUT_DOWN, job) : NULL;
+
+    if (r >= 0 && !j)
+        r = no_memory(c, &err);
+    if (r < 0) {
+        tell_done(c, job, r, &err);
+        return;
+    }
+    c->asked_shut_down = 1;
+    j->held = 1;
+    send_held(c);
+}
+
+void container_terminate(struct container *c, uint64_t job)
+{
+    hcs_error err = HCS_ERROR_INIT;
+    hcs_result r = check_link(c, &err);
+    struct job *j = r >= 0 ? job_new(c, JOB_TERMINATE, job) : NULL;
+
+    if (r >= 0 && !j)
+        r = no_memory(c, &err);
+    if (r >= 0)
+        r = link_signal(c->link, j->tag, INIT_NUMBER, SIGKILL, &err);
+    if (r >= 0) {
+        c->asked_terminate = 1;
+        return;
+    }
+    if (j)
+        job_drop(j);
+    tell_done(c, job, r, &err);
+}
+
+static hcs_result process_new(struct container *c, uint32_t number, const struct doc_process *doc, struct process **out,
+                              hcs_error *err)
+{
+    struct process *p = calloc(1, sizeof *p);
+
+    if (!p)
+        return no_memory(c, err);
+    list_init(&p->link);
+    p->number = number;
+    p->oom_before = oom_kills(c);
+    p->program = strdup(doc->arguments[0]);
+    p->directory = strdup(doc->working_directory ? doc->working_directory : "/");
+    if (!p->program || !p->directory) {
+        process_drop(p);
+        return no_memory(c, err);
+    }
+    list_append(&c->processes, &p->link);
+    *out = p;
+    return HCS_OK;
+}
+
+/* Write process.json and give the exec to the keeper. */
+static hcs_result begin_exec(struct container *c, uint64_t job, struct process *p, const struct doc_process *doc,
+                             const int fds[3], hcs_error *err)
+{
+    _cleanup_(free_drop) char *file = container_path(c, "process.%" PRIu32 ".json", p->number);
+    _cleanup_(free_drop) char *log = container_path(c, "process.%" PRIu32 ".log", p->number);
+    _cleanup_(free_drop) char *pid_file = container_path(c, "process.%" PRIu32 ".pid", p->number);
+    _cleanup_(free_drop) char *text = NULL;
+    struct runtime_command command = {
+        .verb = RUNTIME_EXEC, .name = c->name, .log = log, .process = file, .pid_file = pid_file,
+    };
+    struct job *j;
+    hcs_result r;
+
+    if (!file || !log || !pid_file)
+        return no_memory(c, err);
+    r = bundle_process(doc, &c->oci->host, &text, err);
+    if (r >= 0)
+        r = runtime_write_input(file, text, err);
+    if (r < 0)
+        return r;
+    j = job_new(c, JOB_PROCESS, job);
+    if (!j)
+        return no_memory(c, err);
+    j->process = p;
+    return give(c, j, &command, fds, p->number, err);
+}
+
+void container_process_create(struct container *c, uint64_t job, uint32_t number, const struct doc_process *doc,
+                              const int fds[3])
+{
+    hcs_error err = HCS_ERROR_INIT;
+    struct process *p = NULL;
+    hcs_result r = check_link(c, &err);
+
+    if (r >= 0)
+        r = process_new(c, number, doc, &p, &err);
+    if (r >= 0)
+        r = begin_exec(c, job, p, doc, fds, &err);
+    if (r >= 0)
+        return;
+    if (p) {
+        remove_process_inputs(c, number);
+        process_drop(p);
+    }
+    tell_done(c, job, r, &err);
+}
+
+hcs_result container_process_signal(struct container *c, uint32_t number, int signal, hcs_error *err)
+{
+    struct process *p = process_find(c, number);
+
+    if (!p || !c->link)
+        return fail(err, HCS_E_PROCESS_ALREADY_STOPPED, "oci.signal", "the process has exited");
+    return link_signal(c->link, 0, number, signal, err);
+}
+
+void container_settled(struct container *c, uint32_t number)
+{
+    if (c->link)
+        link_ack(c->link, number ? number : INIT_NUMBER);
+}

@@ -1,0 +1,121 @@
+/* engine.h - compute systems, their processes and the stream of what happens to them.
+ *
+ * The engine decides what a request and a happening mean; drivers make things happen; whoever asks (the
+ * Varlink side, a test) hands in a call and gets one answer.  Loop thread only.
+ *
+ * An answer that has to do with an event is given after that event is durable and was offered to the
+ * streams.
+ */
+#ifndef HCS_ENGINE_ENGINE_H
+#define HCS_ENGINE_ENGINE_H
+
+#include <jansson.h>
+#include <systemd/sd-event.h>
+
+#include "driver.h"
+#include "evlog.h"
+#include "list.h"
+
+struct engine;
+
+struct engine_options {
+    sd_event *loop;
+    struct evlog *log;
+    const char *run_dir;            /* absolute; systems get a directory each below it */
+    struct driver *namespaces;      /* for containers; NULL when this host can run none... */
+    const char *no_namespaces;      /* ...and then why */
+    struct driver *plain;           /* for isolation none; NULL: refused */
+    int shared;                     /* others use this service too: isolation none is refused */
+    uint32_t systems_max;
+    uint32_t processes_max;         /* for each system, running */
+    void (*quiet)(void *context);   /* NULL, or told when no system is left */
+    void *quiet_context;
+};
+
+struct answer {
+    hcs_result result;
+    const hcs_error *err;           /* with a negative result */
+    const hcs_event_system *system; /* create, open */
+    uint32_t process_id;            /* process create */
+    const hcs_exit *exit;           /* waits */
+    const char *detail;
+    json_t *json;                   /* properties, list; borrowed */
+};
+
+/* One request.  Embed it; it may be dropped (call_drop) at any time before its answer, and then there is none. */
+struct call {
+    void (*answered)(struct call *call, const struct answer *answer);
+
+    /* the engine's */
+    struct list link;
+    hcs_result result;
+    hcs_error err;
+    hcs_exit exit;
+    char *text;                     /* a document that waits, or the detail of the answer */
+    char id[129];
+    uint32_t number;                /* process */
+    uint32_t process_id;
+    uint64_t incarnation;
+    hcs_event_system system;        /* its strings are the engine's */
+    int has_system, has_exit;
+};
+
+void call_init(struct call *call, void (*answered)(struct call *call, const struct answer *answer));
+void call_drop(struct call *call);
+
+_must_use_ hcs_result engine_new(const struct engine_options *options, struct engine **out, hcs_error *err);
+void engine_drop(struct engine *e);
+
+struct evlog *engine_log(struct engine *e);
+
+/* Systems that have not ended or are not yet cleaned up. */
+uint32_t engine_busy(const struct engine *e);
+
+/* Each is answered once, perhaps before it returns.  @incarnation 0 means whatever system has the id. */
+void engine_create(struct engine *e, struct call *call, const char *id, const char *document);
+void engine_open(struct engine *e, struct call *call, const char *id);
+void engine_start(struct engine *e, struct call *call, const char *id, uint64_t incarnation);
+void engine_shut_down(struct engine *e, struct call *call, const char *id, uint64_t incarnation);
+void engine_terminate(struct engine *e, struct call *call, const char *id, uint64_t incarnation);
+void engine_wait(struct engine *e, struct call *call, const char *id, uint64_t incarnation);
+void engine_forget(struct engine *e, struct call *call, const char *id, uint64_t incarnation);
+void engine_properties(struct engine *e, struct call *call, const char *id, uint64_t incarnation);
+void engine_list(struct engine *e, struct call *call, const char *query_opt);
+
+/* @fds are borrowed for the call. */
+void engine_process_create(struct engine *e, struct call *call, const char *id, uint64_t incarnation,
+                           const struct doc_process *doc, const int fds[3]);
+void engine_process_wait(struct engine *e, struct call *call, const char *id, uint64_t incarnation,
+                         uint32_t process_id);
+void engine_process_signal(struct engine *e, struct call *call, const char *id, uint64_t incarnation,
+                           uint32_t process_id, int signal);
+
+/* A reader of the log. */
+struct sub {
+    const struct sub_sink *sink;
+
+    /* the engine's */
+    struct list link;
+    struct engine *engine;
+    uint64_t position;              /* newest event it has seen or that was not for it */
+    uint64_t incarnation;           /* 0: all systems */
+    int blocked;                    /* its sink had no room */
+    int ended;
+};
+
+/* Where events go.  A sink that has no room says 0 and is asked again after sub_wake(). */
+struct sub_sink {
+    int (*event)(struct sub *s, const char *bytes, size_t length);
+    int (*gap)(struct sub *s, uint64_t first, uint64_t last);
+    int (*end)(struct sub *s, const char *reason);
+};
+
+enum sub_from { SUB_FROM_NOW, SUB_FROM_BEGINNING, SUB_FROM_AFTER };
+
+/* Begin; @system_id_opt limits it to one system, which must be known.  Nothing is delivered before the loop runs. */
+_must_use_ hcs_result sub_open(struct engine *e, struct sub *s, enum sub_from from, uint64_t after,
+                               const char *system_id_opt, hcs_error *err);
+void sub_wake(struct sub *s);
+void sub_close(struct sub *s);      /* also one that was never opened, when it is all zero */
+
+#endif

@@ -1,0 +1,165 @@
+/* sub.c - who wants an event?  Readers of the log, each with its own position.
+ * Owns:    the positions.
+ * Users:   the Varlink side opens and closes them, engine.c pumps after each commit.  Loop thread only.
+ * Promise: a reader that does not read costs a position; nobody waits for it. */
+
+#include <assert.h>
+#include <string.h>
+
+#include "err.h"
+#include "system.h"
+
+struct pump {
+    struct sub *sub;
+    int delivered;
+    int stopped;
+};
+
+static int visit(void *context, uint64_t sequence, uint64_t incarnation, hcs_event_kind kind,
+                 const char *bytes, size_t length)
+{
+    struct pump *pump = context;
+    struct sub *s = pump->sub;
+
+    if (s->incarnation == 0 || s->incarnation == incarnation) {
+        if (!s->sink->event(s, bytes, length)) {
+            s->blocked = 1;
+            return 0;
+        }
+        if (s->incarnation != 0 && kind == HCS_EVENT_SYSTEM_EXITED)
+            s->ended = 1;
+    }
+    s->position = sequence;
+    pump->delivered++;
+    return !s->ended;
+}
+
+/* What the log no longer has: one gap with its exact numbers. */
+static void skip_gap(struct sub *s)
+{
+    uint64_t first = evlog_first(s->engine->options.log);
+
+    if (s->position + 1 >= first)
+        return;
+    if (s->sink->gap(s, s->position + 1, first - 1))
+        s->position = first - 1;
+    else
+        s->blocked = 1;
+}
+
+/* Give a reader one portion; 1 when there is more for it and it has room. */
+static int pump_one(struct sub *s)
+{
+    struct evlog *log = s->engine->options.log;
+    struct pump pump = { .sub = s };
+
+    if (s->blocked || s->position >= evlog_last(log))
+        return 0;
+    skip_gap(s);
+    if (s->blocked)
+        return 0;
+    if (!s->ended && evlog_read(log, s->position, visit, &pump, NULL) < 0)
+        return 0;
+    return !s->blocked && !s->ended && s->position < evlog_last(log);
+}
+
+static void finish(struct sub *s)
+{
+    if (!s->ended || s->blocked)
+        return;
+    list_remove(&s->link);
+    if (!s->sink->end(s, "the system has exited")) {
+        s->blocked = 1;
+        list_append(&s->engine->subs, &s->link);
+    }
+}
+
+void subs_pump(struct engine *e)
+{
+    int more = 0;
+
+    list_for_each(&e->subs, n) {
+        struct sub *s = container_of(n, struct sub, link);
+
+        more |= pump_one(s);
+        finish(s);
+    }
+    if (more)
+        engine_want_turn(e);
+}
+
+/* The incarnation a stream of one system means, and whether that system has already ended. */
+struct wanted {
+    uint64_t incarnation;
+    uint64_t exit_sequence;
+};
+
+static void on_ended(void *context, const struct evlog_ended *ended)
+{
+    struct wanted *wanted = context;
+
+    wanted->incarnation = ended->system.incarnation;
+    wanted->exit_sequence = ended->exit_sequence;
+}
+
+static hcs_result resolve(struct engine *e, const char *id, struct wanted *out, hcs_error *err)
+{
+    struct system *s = system_find(e, id, 0);
+    hcs_result r;
+
+    if (s) {
+        out->incarnation = s->incarnation;
+        out->exit_sequence = s->ended_durably ? s->exit_sequence : 0;
+        return HCS_OK;
+    }
+    r = evlog_find_ended(e->options.log, id, 0, on_ended, out, err);
+    if (r == 0)
+        return fail(err, HCS_E_SYSTEM_NOT_FOUND, "engine.subscribe", "no system '%.128s'", id);
+    return r < 0 ? r : HCS_OK;
+}
+
+hcs_result sub_open(struct engine *e, struct sub *s, enum sub_from from, uint64_t after,
+                    const char *system_id_opt, hcs_error *err)
+{
+    struct wanted wanted = { 0, 0 };
+    uint64_t last = evlog_last(e->options.log);
+    hcs_result r;
+
+    assert(s->sink && s->sink->event && s->sink->gap && s->sink->end);
+    if (system_id_opt) {
+        r = doc_check_id(system_id_opt, err);
+        if (r >= 0)
+            r = resolve(e, system_id_opt, &wanted, err);
+        if (r < 0)
+            return r;
+    }
+    if (from == SUB_FROM_AFTER && after > last)
+        return fail(err, HCS_E_INVALIDARG, "engine.subscribe",
+                    "event %llu does not exist yet: the newest is %llu", (unsigned long long) after,
+                    (unsigned long long) last);
+    s->engine = e;
+    s->incarnation = wanted.incarnation;
+    s->position = from == SUB_FROM_NOW ? last : from == SUB_FROM_AFTER ? after : 0;
+    if (from == SUB_FROM_BEGINNING)
+        s->position = evlog_first(e->options.log) - 1;
+    s->blocked = 0;
+    s->ended = wanted.exit_sequence != 0 && s->position >= wanted.exit_sequence;
+    list_append(&e->subs, &s->link);
+    engine_want_turn(e);
+    return HCS_OK;
+}
+
+void sub_wake(struct sub *s)
+{
+    if (!s->blocked)
+        return;
+    s->blocked = 0;
+    engine_want_turn(s->engine);
+}
+
+void sub_close(struct sub *s)
+{
+    if (s->link.next)
+        list_remove(&s->link);
+    s->engine = NULL;
+}

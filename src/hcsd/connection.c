@@ -1,0 +1,233 @@
+/* connection.c - one client: its socket, the call under way, its stream.
+ * Owns:    the Varlink connection and what hangs on it; all of it ends with the connection.
+ * Users:   listen.c makes one for each client; methods.c and sink.c answer through it.  Loop thread only.
+ * Promise: one call at a time, in order; a client that is slow, silent or broken costs bounded memory and harms
+ *          nobody else. */
+
+#include <assert.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <unistd.h>
+
+#include "err.h"
+#include "log.h"
+#include "fd.h"
+#include "interface_text.h"
+#include "server.h"
+
+#define ANSWERS_WAITING_MAX ((size_t) 1 << 20) /* unsent bytes above which no further call is begun */
+
+static int is_busy(const struct connection *c)
+{
+    return c->method || c->streaming || c->closing;
+}
+
+void connection_drop(struct connection *c)
+{
+    struct server *s = c->server;
+
+    if (c->streaming)
+        sub_close(&c->sub);
+    call_drop(&c->call);
+    for (int i = 0; i < 3; i++)
+        fd_drop(&c->back_fds[i]);
+    sd_event_source_disable_unref(c->io);
+    sd_event_source_disable_unref(c->partial);
+    varlink_drop(c->varlink);
+    list_remove(&c->link);
+    s->n_connections--;
+    free(c);
+    server_check_idle(s);
+}
+
+/* Ask the loop for what the connection wants now. */
+void connection_update(struct connection *c)
+{
+    short wanted = varlink_events(c->varlink);
+    uint32_t events = 0;
+
+    /* while a call is under way its client may send the next one, but we do not read ahead */
+    if ((wanted & POLLIN) && !c->method && !c->closing)
+        events |= EPOLLIN;
+    if ((wanted & POLLOUT) || c->again)
+        events |= EPOLLOUT;
+    sd_event_source_set_io_events(c->io, events);
+    if (varlink_partial(c->varlink) == 0) {
+        sd_event_source_set_enabled(c->partial, SD_EVENT_OFF);
+    } else {
+        int enabled = SD_EVENT_OFF;
+
+        sd_event_source_get_enabled(c->partial, &enabled);
+        if (enabled == SD_EVENT_OFF) {
+            sd_event_source_set_time_relative(c->partial, PARTIAL_SECONDS * 1000000ull);
+            sd_event_source_set_enabled(c->partial, SD_EVENT_ONESHOT);
+        }
+    }
+}
+
+static void reply(struct connection *c, json_t *take_message, const int *fds, size_t n_fds)
+{
+    hcs_error err = HCS_ERROR_INIT;
+
+    if (!c->oneway && (!take_message || varlink_send(c->varlink, take_message, fds, n_fds, &err) < 0)) {
+        log_line(LOG_LINE_WARNING, "answer to a client of uid %u: %s", c->peer_uid,
+                         take_message ? err.text : "no memory");
+        c->closing = 1;
+    }
+    json_decref(take_message);
+    connection_update(c);
+}
+
+void connection_reply(struct connection *c, const json_t *parameters, int continues)
+{
+    json_t *message = json_pack("{s:O}", "parameters", parameters);
+
+    if (message && continues)
+        json_object_set_new(message, "continues", json_true());
+    reply(c, message, NULL, 0);
+}
+
+void connection_reply_fds(struct connection *c, const json_t *parameters, const int *fds, size_t n_fds)
+{
+    reply(c, json_pack("{s:O}", "parameters", parameters), fds, n_fds);
+}
+
+void connection_reply_error(struct connection *c, const char *error, json_t *take_parameters)
+{
+    reply(c, json_pack("{s:s, s:o}", "error", error, "parameters",
+                       take_parameters ? take_parameters : json_object()), NULL, 0);
+}
+
+void connection_reply_failure(struct connection *c, const hcs_error *err)
+{
+    const char *name = hcs_result_name(err->code);
+    char error[128];
+
+    strcpy(error, interface_name);
+    strcat(error, ".Failed");
+    connection_reply_error(c, error, json_pack("{s:I, s:s, s:i, s:s, s:s}", "code", (json_int_t) err->code,
+                                               "name", name ? name : "", "os", (int) err->os,
+                                               "place", err->where, "text", err->text));
+}
+
+/* Calls that have arrived, until one is under way. */
+static void begin_calls(struct connection *c)
+{
+    while (!is_busy(c) && varlink_unsent(c->varlink) < ANSWERS_WAITING_MAX) {
+        struct varlink_message message;
+        hcs_error err = HCS_ERROR_INIT;
+        hcs_result r;
+
+        varlink_message_init(&message);
+        r = varlink_take(c->varlink, &message, &err);
+        if (r == 0)
+            break;
+        c->oneway = 0;
+        if (r < 0)
+            connection_reply_failure(c, &err);
+        else
+            method_call(c, &message);
+        varlink_message_done(&message);
+    }
+}
+
+void connection_call_done(struct connection *c)
+{
+    c->method = NULL;
+    for (int i = 0; i < 3; i++)
+        fd_drop(&c->back_fds[i]);
+    /* the next call is begun from the loop, not from inside the answer to this one */
+    c->again = 1;
+    connection_update(c);
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *context)
+{
+    struct connection *c = context;
+    hcs_error err = HCS_ERROR_INIT;
+    hcs_result r;
+
+    (void) source;
+    (void) fd;
+    if ((revents & (EPOLLHUP | EPOLLERR)) && (c->method || c->streaming)) {
+        connection_drop(c); /* nobody is left to answer */
+        return 0;
+    }
+    c->again = 0;
+    r = varlink_process(c->varlink, &err);
+    if (r == HCS_E_WIN32_INSUFFICIENT_BUFFER && !is_busy(c)) {
+        c->oneway = 0;
+        connection_reply_failure(c, &err);
+        c->closing = 1;
+        r = varlink_process(c->varlink, NULL) == HCS_E_SERVICE_DISCONNECT ? HCS_E_SERVICE_DISCONNECT : HCS_OK;
+    }
+    if (r >= 0 || r == HCS_E_SERVICE_DISCONNECT)
+        begin_calls(c);
+    if (r < 0 && !c->method && !(r != HCS_E_SERVICE_DISCONNECT && varlink_unsent(c->varlink) > 0)) {
+        connection_drop(c);
+        return 0;
+    }
+    if (c->closing && varlink_unsent(c->varlink) == 0) {
+        connection_drop(c);
+        return 0;
+    }
+    if (c->streaming && varlink_unsent(c->varlink) < STREAM_BUDGET / 2)
+        sub_wake(&c->sub);
+    connection_update(c);
+    return 0;
+}
+
+static int on_partial(sd_event_source *source, uint64_t usec, void *context)
+{
+    struct connection *c = context;
+
+    (void) source;
+    (void) usec;
+    log_line(LOG_LINE_NOTICE, "a client of uid %u sent half a message and no more in %u s: closed", c->peer_uid,
+                     PARTIAL_SECONDS);
+    connection_drop(c);
+    return 0;
+}
+
+static int add_sources(struct connection *c)
+{
+    struct server *s = c->server;
+    int r = sd_event_add_io(s->loop, &c->io, varlink_fd(c->varlink), EPOLLIN, on_io, c);
+
+    if (r >= 0)
+        r = sd_event_add_time_relative(s->loop, &c->partial, CLOCK_MONOTONIC, PARTIAL_SECONDS * 1000000ull, 0,
+                                       on_partial, c);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(c->partial, SD_EVENT_OFF);
+    return r;
+}
+
+void connection_new(struct server *s, int take_fd)
+{
+    struct connection *c = calloc(1, sizeof *c);
+    struct ucred peer = { .uid = (uid_t) -1 };
+    socklen_t size = sizeof peer;
+    hcs_error err = HCS_ERROR_INIT;
+
+    if (!c) {
+        close(take_fd);
+        return;
+    }
+    (void) getsockopt(take_fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+    c->server = s;
+    c->peer_uid = peer.uid;
+    c->back_fds[0] = c->back_fds[1] = c->back_fds[2] = -1;
+    list_init(&c->link);
+    call_init(&c->call, NULL);
+    list_append(&s->connections, &c->link);
+    s->n_connections++;
+    if (varlink_new(take_fd, IN_MAX, OUT_MAX, &c->varlink, &err) < 0 || add_sources(c) < 0) {
+        log_line(LOG_LINE_WARNING, "client of uid %u: %s", c->peer_uid, err.text);
+        connection_drop(c);
+        return;
+    }
+    server_check_idle(s);
+}

@@ -1,0 +1,221 @@
+/* listen.c - the socket: take it over or make it, accept, and leave it without losing anybody.
+ * Owns:    the listening socket and, when it is not the service manager's, its path.
+ * Users:   main.c.  Loop thread only.
+ * Promise: a client that connects while the idle service leaves is served, by this hcsd or by the next. */
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <systemd/sd-daemon.h>
+
+#include <unistd.h>
+
+#include "err.h"
+#include "log.h"
+#include "fd.h"
+#include "server.h"
+
+static int on_connection(sd_event_source *source, int fd, uint32_t revents, void *context)
+{
+    struct server *s = context;
+    int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    (void) source;
+    (void) revents;
+    if (client < 0) {
+        if (errno == EMFILE || errno == ENFILE)
+            log_line(LOG_LINE_ERROR, "no file descriptor is left for a new client");
+        return 0;
+    }
+    if (s->n_connections >= s->connections_max) {
+        log_line(LOG_LINE_WARNING, "%u clients are connected, as many as are allowed: one more was turned away",
+                         s->n_connections);
+        close(client);
+        return 0;
+    }
+    connection_new(s, client);
+    return 0;
+}
+
+static hcs_result watch(struct server *s, hcs_error *err)
+{
+    int r;
+
+    s->listening = sd_event_source_disable_unref(s->listening);
+    r = sd_event_add_io(s->loop, &s->listening, s->listen_fd, EPOLLIN, on_connection, s);
+    /* existing clients first: a crowd of new ones must not keep them waiting */
+    if (r >= 0)
+        r = sd_event_source_set_priority(s->listening, SD_EVENT_PRIORITY_NORMAL + 10);
+    if (r < 0)
+        return fail_os(err, HCS_E_FAIL, -r, "hcsd.listen", "watch '%s'", s->socket_path);
+    return HCS_OK;
+}
+
+/* Hold the lock that clients take to start a service; -1 when it cannot be had. */
+static int take_lock(const char *socket_path)
+{
+    char path[4096];
+    int fd;
+
+    snprintf(path, sizeof path, "%s.lock", socket_path);
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
+        fd_drop(&fd), fd = -1;
+    return fd;
+}
+
+static hcs_result bind_socket(struct server *s, hcs_error *err)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    _cleanup_(fd_drop) int fd = -1;
+    mode_t mask;
+    int r;
+
+    if (strlen(s->socket_path) >= sizeof address.sun_path)
+        return fail(err, HCS_E_INVALIDARG, "hcsd.listen", "socket path '%s' has %zu bytes: at most %zu are possible",
+                    s->socket_path, strlen(s->socket_path), sizeof address.sun_path - 1);
+    strcpy(address.sun_path, s->socket_path);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    mask = umask(0177);
+    r = fd < 0 ? -1 : bind(fd, (struct sockaddr *) &address, sizeof address);
+    umask(mask);
+    if (r < 0 || listen(fd, SOMAXCONN) < 0)
+        return fail_os(err, result_from_errno(errno), errno, "hcsd.listen", "listen at '%s'", s->socket_path);
+    s->listen_fd = TAKE_FD(fd);
+    return HCS_OK;
+}
+
+/* 1 when somebody answers at the path. */
+static int is_served(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    _cleanup_(fd_drop) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 || strlen(path) >= sizeof address.sun_path)
+        return 0;
+    strcpy(address.sun_path, path);
+    return connect(fd, (struct sockaddr *) &address, sizeof address) == 0;
+}
+
+static hcs_result make_socket(struct server *s, hcs_error *err)
+{
+    _cleanup_(free_drop) char *directory = strdup(s->socket_path);
+    _cleanup_(fd_drop) int lock = -1;
+    hcs_result r;
+
+    if (!directory)
+        return fail(err, HCS_E_OUTOFMEMORY, "hcsd.listen", "no memory");
+    *strrchr(directory, '/') = 0;
+    r = dir_make(directory[0] ? directory : "/", 0700, err);
+    if (r < 0)
+        return r;
+    lock = take_lock(s->socket_path);
+    if (lock < 0 || is_served(s->socket_path))
+        return fail(err, HCS_E_WIN32_BUSY, "hcsd.listen", "another hcsd serves '%s'", s->socket_path);
+    (void) unlink(s->socket_path);
+    return bind_socket(s, err);
+}
+
+static hcs_result adopt_socket(struct server *s, int fd, hcs_error *err)
+{
+    struct sockaddr_un address;
+    socklen_t size = sizeof address;
+
+    memset(&address, 0, sizeof address);
+    if (sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) <= 0)
+        return fail(err, HCS_E_INVALIDARG, "hcsd.listen", "the descriptor that was passed is not a listening unix socket");
+    if (getsockname(fd, (struct sockaddr *) &address, &size) < 0 || address.sun_path[0] != '/')
+        return fail(err, HCS_E_INVALIDARG, "hcsd.listen", "the socket that was passed has no path");
+    free(s->socket_path);
+    s->socket_path = strdup(address.sun_path);
+    s->listen_fd = fd;
+    if (!s->socket_path)
+        return fail(err, HCS_E_OUTOFMEMORY, "hcsd.listen", "no memory");
+    return fd_nonblocking(fd, err);
+}
+
+hcs_result listen_begin(struct server *s, const char *socket_path_opt, hcs_error *err)
+{
+    int n = sd_listen_fds(1);
+    hcs_result r;
+
+    s->listen_fd = -1;
+    if (n > 1)
+        return fail(err, HCS_E_INVALIDARG, "hcsd.listen", "%d sockets were passed: hcsd serves one", n);
+    if (n == 1) {
+        r = adopt_socket(s, SD_LISTEN_FDS_START, err);
+    } else {
+        assert(socket_path_opt);
+        s->socket_path = strdup(socket_path_opt);
+        r = s->socket_path ? make_socket(s, err) : fail(err, HCS_E_OUTOFMEMORY, "hcsd.listen", "no memory");
+    }
+    return r < 0 ? r : watch(s, err);
+}
+
+void listen_end(struct server *s)
+{
+    _cleanup_(fd_drop) int lock = -1;
+
+    s->listening = sd_event_source_disable_unref(s->listening);
+    if (s->listen_fd >= 0 && !s->activated) {
+        lock = take_lock(s->socket_path);
+        (void) unlink(s->socket_path);
+    }
+    fd_drop(&s->listen_fd);
+    s->listen_fd = -1;
+    free(TAKE(s->socket_path));
+}
+
+/* Leave, unless somebody has come meanwhile.  With the lock held no client starts another hcsd; who connected before
+ * the path was gone is in the queue of the socket, so look there after the path is gone. */
+static int on_idle(sd_event_source *source, uint64_t usec, void *context)
+{
+    struct server *s = context;
+    _cleanup_(fd_drop) int lock = -1;
+    int client;
+
+    (void) source;
+    (void) usec;
+    if (s->activated)
+        return sd_event_exit(s->loop, 0);
+    lock = take_lock(s->socket_path);
+    if (lock < 0) {
+        server_check_idle(s);
+        return 0;
+    }
+    (void) unlink(s->socket_path);
+    client = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (client < 0) {
+        s->listening = sd_event_source_disable_unref(s->listening);
+        fd_drop(&s->listen_fd);
+        s->listen_fd = -1;
+        return sd_event_exit(s->loop, 0);
+    }
+    connection_new(s, client);
+    while ((client = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
+        connection_new(s, client);
+    s->listening = sd_event_source_disable_unref(s->listening);
+    fd_drop(&s->listen_fd);
+    if (bind_socket(s, NULL) < 0 || watch(s, NULL) < 0)
+        return sd_event_exit(s->loop, 1);
+    return 0;
+}
+
+void server_check_idle(struct server *s)
+{
+    int idle = s->n_connections == 0 && engine_busy(s->engine) == 0 && s->idle_exit_us > 0;
+
+    if (!s->idle && (!idle || sd_event_add_time_relative(s->loop, &s->idle, CLOCK_MONOTONIC, s->idle_exit_us, 0,
+                                                         on_idle, s) < 0))
+        return;
+    if (idle)
+        sd_event_source_set_time_relative(s->idle, s->idle_exit_us);
+    sd_event_source_set_enabled(s->idle, idle ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+}

@@ -1,0 +1,454 @@
+/* main.c - hcsd: put the parts together, run the loop, take them apart.
+ * Owns:    the order in which parts begin and end, and the command line. */
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+
+#include <unistd.h>
+
+#include "clock.h"
+#include "err.h"
+#include "log.h"
+#include "fake.h"
+#include "fd.h"
+#include "oci.h"
+#include "plain.h"
+#include "server.h"
+
+#define SYSTEMS_MAX 20000u
+#define PROCESSES_MAX 512u
+#define EVENTS_MAX 100000u
+#define ENDED_MAX 10000u
+#define AUTO_IDLE_SECONDS 60u
+
+struct settings {
+    const char *driver;
+    const char *socket_path;
+    const char *state_dir;
+    const char *run_dir;
+    const char *runtime;
+    const char *keeper;
+    unsigned long idle_exit_s;
+    int has_idle_exit;
+    int automatic;
+    int shared;
+    int probe;
+};
+
+static const char help[] =
+    "Usage: hcsd [OPTION...]\n"
+    "\n"
+    "The Host Compute Service of this machine: runs containers through an OCI runtime and tells\n"
+    "what happens to them.  Clients (hcs, libhcs) start it by themselves when no service answers,\n"
+    "so there is rarely a need to start it by hand.\n"
+    "\n"
+    "  --socket PATH      listen here (default: /run/hcs/hcsd.sock for root,\n"
+    "                     $XDG_RUNTIME_DIR/hcs/hcsd.sock for others)\n"
+    "  --state-dir DIR    the event log (default: $HCS_STATE_DIR, /var/lib/hcs for root,\n"
+    "                     ~/.local/state/hcs for others)\n"
+    "  --run-dir DIR      one directory for each running system (default: systems, beside the socket)\n"
+    "  --driver NAME      oci: real containers (default); fake: scripted ones, for tests\n"
+    "  --runtime PROGRAM  the OCI runtime to use (default: crun, then runc)\n"
+    "  --keeper PROGRAM   the hcs-keeper to use (default: $HCS_KEEPER, the installed one)\n"
+    "  --shared           others use this service too: refuse isolation none\n"
+    "  --idle-exit SEC    leave after so long without systems and clients; 0: stay (default: 0,\n"
+    "                     60 with --auto)\n"
+    "  --auto             started by a client: the socket is descriptor 3\n"
+    "  --probe            try every runtime in every mode on this machine, print what works, leave\n"
+    "  --log-level LEVEL  error, warning, notice (default), info or debug\n"
+    "  --help, --version\n"
+    "\n"
+    "Under systemd:\n"
+    "  systemctl enable --now hcsd.socket      # hcsd.service is started by the first client\n"
+    "  journalctl -u hcsd                      # its log\n"
+    "Elsewhere the log of a service that a client has started is hcsd.log beside the socket.\n";
+
+/* ---- the command line ---- */
+
+static int parse_log_level(const char *text)
+{
+    static const struct { const char *name; int level; } levels[] = {
+        { "error", LOG_LINE_ERROR }, { "warning", LOG_LINE_WARNING }, { "notice", LOG_LINE_NOTICE },
+        { "info", LOG_LINE_INFO }, { "debug", LOG_LINE_DEBUG },
+    };
+
+    for (size_t i = 0; i < N_ELEMENTS(levels); i++)
+        if (strcmp(levels[i].name, text) == 0)
+            return levels[i].level;
+    return -1;
+}
+
+static int parse_seconds(const char *text, unsigned long *out)
+{
+    char *end;
+
+    errno = 0;
+    *out = strtoul(text, &end, 10);
+    return errno == 0 && *text >= '0' && *text <= '9' && *end == 0 && *out <= 86400ul * 365;
+}
+
+_printf_(1, 2)
+static int usage_error(const char *format, ...)
+{
+    va_list arguments;
+
+    fputs("hcsd: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputs("\nTry: hcsd --help\n", stderr);
+    return 2;
+}
+
+/* 0 go on, otherwise the exit status plus 1. */
+static int parse(int argc, char **argv, struct settings *out, int *out_log_level)
+{
+    static const struct option options[] = {
+        { "auto", no_argument, NULL, 'a' },       { "shared", no_argument, NULL, 'S' },
+        { "driver", required_argument, NULL, 'd' }, { "socket", required_argument, NULL, 's' },
+        { "state-dir", required_argument, NULL, 't' }, { "run-dir", required_argument, NULL, 'r' },
+        { "runtime", required_argument, NULL, 'R' }, { "keeper", required_argument, NULL, 'k' },
+        { "idle-exit", required_argument, NULL, 'i' }, { "probe", no_argument, NULL, 'p' },
+        { "log-level", required_argument, NULL, 'l' }, { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'v' },    { 0 },
+    };
+    int o;
+
+    while ((o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        switch (o) {
+        case 'a': out->automatic = 1; break;
+        case 'S': out->shared = 1; break;
+        case 'd': out->driver = optarg; break;
+        case 's': out->socket_path = optarg; break;
+        case 't': out->state_dir = optarg; break;
+        case 'r': out->run_dir = optarg; break;
+        case 'R': out->runtime = optarg; break;
+        case 'k': out->keeper = optarg; break;
+        case 'p': out->probe = 1; break;
+        case 'i':
+            if (!parse_seconds(optarg, &out->idle_exit_s))
+                return 1 + usage_error("--idle-exit '%s' is not a number of seconds", optarg);
+            out->has_idle_exit = 1;
+            break;
+        case 'l':
+            *out_log_level = parse_log_level(optarg);
+            if (*out_log_level < 0)
+                return 1 + usage_error("--log-level '%s' is not error, warning, notice, info or debug", optarg);
+            break;
+        case 'h': fputs(help, stdout); return 1;
+        case 'v': puts("hcsd " VERSION); return 1;
+        default: return 1 + 2;
+        }
+    }
+    if (optind < argc)
+        return 1 + usage_error("unexpected argument '%s'", argv[optind]);
+    if (strcmp(out->driver, "oci") != 0 && strcmp(out->driver, "fake") != 0)
+        return 1 + usage_error("--driver '%s' is neither oci nor fake", out->driver);
+    return 0;
+}
+
+/* ---- where things are ---- */
+
+static char *default_socket(void)
+{
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    char *path = NULL;
+
+    if (geteuid() == 0)
+        return strdup("/run/hcs/hcsd.sock");
+    if (!runtime || asprintf(&path, "%s/hcs/hcsd.sock", runtime) < 0)
+        return NULL;
+    return path;
+}
+
+static char *default_state_dir(void)
+{
+    const char *home = getenv("HOME"), *given = getenv("HCS_STATE_DIR"), *xdg = getenv("XDG_STATE_HOME");
+    char *path = NULL;
+
+    if (given && *given)
+        return strdup(given);
+    if (geteuid() == 0)
+        return strdup("/var/lib/hcs");
+    if (xdg && *xdg)
+        return asprintf(&path, "%s/hcs", xdg) < 0 ? NULL : path;
+    return !home || asprintf(&path, "%s/.local/state/hcs", home) < 0 ? NULL : path;
+}
+
+static const char *keeper_of(const struct settings *settings)
+{
+    const char *given = getenv("HCS_KEEPER");
+
+    return settings->keeper ? settings->keeper : given && *given ? given : KEEPER_PROGRAM;
+}
+
+static hcs_result private_dir(const char *path, hcs_error *err)
+{
+    struct stat st;
+    hcs_result r = dir_make(path, 0700, err);
+
+    if (r < 0)
+        return r;
+    if (stat(path, &st) == 0 && st.st_uid != geteuid())
+        return fail(err, HCS_E_WIN32_ACCESS_DENIED, "hcsd.start", "directory '%s' belongs to uid %u, not to %u", path,
+                    st.st_uid, geteuid());
+    return HCS_OK;
+}
+
+/* ---- parts ---- */
+
+struct parts {
+    struct server server;
+    struct evlog *log;
+    struct driver *namespaces;
+    struct driver *plain;
+    char *state_dir;
+    char *run_dir;
+    char *default_socket;
+    hcs_error no_namespaces;
+};
+
+static hcs_result make_drivers(struct parts *p, const struct settings *settings, hcs_error *err)
+{
+    struct oci_options oci = { .keeper_program = keeper_of(settings), .runtime_opt = settings->runtime,
+                               .state_dir = p->state_dir };
+    struct server *s = &p->server;
+    hcs_result r;
+
+    if (access(oci.keeper_program, X_OK) < 0 && strcmp(settings->driver, "oci") == 0)
+        return fail_os(err, HCS_E_WIN32_FILE_NOT_FOUND, errno, "hcsd.start",
+                       "hcs-keeper '%s' (--keeper or HCS_KEEPER names it)", oci.keeper_program);
+    if (strcmp(settings->driver, "fake") == 0)
+        return fake_new(s->loop, &p->namespaces, err);
+    p->no_namespaces = (hcs_error) HCS_ERROR_INIT;
+    if (oci_new(s->loop, &oci, &p->namespaces, &p->no_namespaces) < 0) {
+        log_line(LOG_LINE_WARNING, "this host can run no containers: %s", p->no_namespaces.text);
+        s->no_namespaces = p->no_namespaces.text;
+    }
+    r = plain_new(s->loop, oci.keeper_program, &p->plain, err);
+    return r;
+}
+
+static void list_drivers(struct parts *p)
+{
+    if (p->namespaces)
+        p->server.drivers[p->server.n_drivers++] = p->namespaces;
+    if (p->plain)
+        p->server.drivers[p->server.n_drivers++] = p->plain;
+}
+
+static void on_engine_quiet(void *context)
+{
+    server_check_idle(context);
+}
+
+/* Others use the service when the manager's unit says so, or when its socket lets others in. */
+static int is_shared(const struct settings *settings, const struct server *s)
+{
+    struct stat st;
+
+    return settings->shared || (stat(s->socket_path, &st) == 0 && (st.st_mode & 077) != 0);
+}
+
+static hcs_result make_engine(struct parts *p, const struct settings *settings, hcs_error *err)
+{
+    struct server *s = &p->server;
+    struct engine_options options = {
+        .loop = s->loop, .log = p->log, .run_dir = p->run_dir, .namespaces = p->namespaces,
+        .no_namespaces = s->no_namespaces, .plain = p->plain, .systems_max = SYSTEMS_MAX,
+        .processes_max = PROCESSES_MAX, .quiet = on_engine_quiet, .quiet_context = s,
+    };
+
+    options.shared = s->shared = is_shared(settings, s);
+    return engine_new(&options, &s->engine, err);
+}
+
+static hcs_result find_dirs(struct parts *p, const struct settings *settings, hcs_error *err)
+{
+    char *slash;
+    hcs_result r;
+
+    p->state_dir = settings->state_dir ? strdup(settings->state_dir) : default_state_dir();
+    if (!p->state_dir)
+        return fail(err, HCS_E_INVALIDARG, "hcsd.start", "no state directory: set HCS_STATE_DIR or HOME");
+    if (p->state_dir[0] != '/')
+        return fail(err, HCS_E_INVALIDARG, "hcsd.start", "state directory '%s' is not absolute", p->state_dir);
+    if (settings->run_dir) {
+        p->run_dir = strdup(settings->run_dir);
+    } else {
+        slash = strrchr(p->server.socket_path, '/');
+        if (asprintf(&p->run_dir, "%.*s/systems", (int) (slash - p->server.socket_path), p->server.socket_path) < 0)
+            p->run_dir = NULL;
+    }
+    if (!p->run_dir)
+        return fail(err, HCS_E_OUTOFMEMORY, "hcsd.start", "no memory");
+    r = private_dir(p->state_dir, err);
+    return r < 0 ? r : private_dir(p->run_dir, err);
+}
+
+static hcs_result open_log(struct parts *p, hcs_error *err)
+{
+    struct evlog_options options = { .events_max = EVENTS_MAX, .ended_max = ENDED_MAX };
+    _cleanup_(free_drop) char *path = NULL;
+
+    if (asprintf(&path, "%s/events.db", p->state_dir) < 0) {
+        path = NULL;
+        return fail(err, HCS_E_OUTOFMEMORY, "hcsd.start", "no memory");
+    }
+    options.path = path;
+    return evlog_open(p->server.loop, &options, &p->log, err);
+}
+
+static hcs_result begin(struct parts *p, const struct settings *settings, hcs_error *err)
+{
+    struct server *s = &p->server;
+    hcs_result r;
+
+    list_init(&s->connections);
+    s->listen_fd = s->null_fd = -1;
+    s->started_ns = clock_realtime_ns();
+    s->activated = !settings->automatic && sd_listen_fds(0) > 0;
+    s->idle_exit_us = 1000000ull * (settings->has_idle_exit ? settings->idle_exit_s
+                                    : settings->automatic   ? AUTO_IDLE_SECONDS
+                                                            : 0);
+    s->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    p->default_socket = settings->socket_path ? strdup(settings->socket_path) : default_socket();
+    if (!p->default_socket && sd_listen_fds(0) <= 0)
+        return fail(err, HCS_E_INVALIDARG, "hcsd.start", "no socket: give --socket or set XDG_RUNTIME_DIR");
+    if (p->default_socket && p->default_socket[0] != '/')
+        return fail(err, HCS_E_INVALIDARG, "hcsd.start", "socket '%s' is not an absolute path", p->default_socket);
+    r = listen_begin(s, p->default_socket, err);
+    if (r >= 0)
+        r = find_dirs(p, settings, err);
+    if (r >= 0)
+        r = open_log(p, err);
+    if (r >= 0)
+        r = make_drivers(p, settings, err);
+    if (r >= 0) {
+        list_drivers(p);
+        r = make_engine(p, settings, err);
+    }
+    return r;
+}
+
+static void end(struct parts *p)
+{
+    struct server *s = &p->server;
+
+    listen_end(s);
+    if (s->connections.next)
+        list_for_each(&s->connections, n)
+            connection_drop(container_of(n, struct connection, link));
+    s->idle = sd_event_source_disable_unref(s->idle);
+    engine_drop(s->engine);
+    if (p->namespaces)
+        p->namespaces->ops->drop(p->namespaces);
+    if (p->plain)
+        p->plain->ops->drop(p->plain);
+    if (p->log && evlog_commit(p->log, NULL) < 0)
+        log_line(LOG_LINE_CRITICAL, "the last events could not be written");
+    evlog_close(p->log);
+    fd_drop(&s->null_fd);
+    free(p->state_dir);
+    free(p->run_dir);
+    free(p->default_socket);
+}
+
+static int print_probe(const struct settings *settings)
+{
+    _cleanup_(free_drop) char *state_dir = settings->state_dir ? strdup(settings->state_dir) : default_state_dir();
+    struct oci_options options = { .keeper_program = keeper_of(settings), .runtime_opt = settings->runtime,
+                                   .state_dir = state_dir };
+    hcs_error err = HCS_ERROR_INIT;
+    json_t *list;
+
+    if (!state_dir || private_dir(state_dir, &err) < 0) {
+        fprintf(stderr, "hcsd: %s\n", state_dir ? err.text : "no state directory: give --state-dir");
+        return 1;
+    }
+    list = oci_probe_all(&options);
+    if (!list)
+        return 1;
+    json_dumpf(list, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    putchar('\n');
+    json_decref(list);
+    return 0;
+}
+
+/* As many clients as descriptors allow: the soft limit is raised to the hard one. */
+static uint32_t connections_max(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return 256;
+    limit.rlim_cur = limit.rlim_max;
+    (void) setrlimit(RLIMIT_NOFILE, &limit);
+    (void) getrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur > 8192 ? 4096 : limit.rlim_cur > 128 ? (uint32_t) limit.rlim_cur / 2 : 64;
+}
+
+static int add_signals(sd_event *loop)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return -errno;
+    signal(SIGPIPE, SIG_IGN);
+    int r = sd_event_add_signal(loop, NULL, SIGTERM, NULL, NULL);
+    return r < 0 ? r : sd_event_add_signal(loop, NULL, SIGINT, NULL, NULL);
+}
+
+static int run(const struct settings *settings)
+{
+    struct parts p = { .server.listen_fd = -1 };
+    hcs_error err = HCS_ERROR_INIT;
+    int r = sd_event_default(&p.server.loop);
+
+    p.server.connections_max = connections_max();
+    if (r >= 0)
+        r = add_signals(p.server.loop);
+    if (r < 0) {
+        fprintf(stderr, "hcsd: event loop: %s\n", strerror(-r));
+        return 1;
+    }
+    if (begin(&p, settings, &err) < 0) {
+        log_line(LOG_LINE_ERROR, "%s", err.text);
+        r = -1;
+    } else {
+        (void) sd_event_set_watchdog(p.server.loop, 1);
+        server_check_idle(&p.server);
+        sd_notify(0, "READY=1\nSTATUS=serving");
+        r = sd_event_loop(p.server.loop);
+        sd_notify(0, "STOPPING=1");
+    }
+    end(&p);
+    sd_event_unref(p.server.loop);
+    return r == 0 ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings = { .driver = "oci" };
+    int log_level = LOG_LINE_NOTICE;
+    int r = parse(argc, argv, &settings, &log_level);
+
+    if (r != 0)
+        return r - 1;
+    log_set_level((enum log_level) log_level);
+    umask(077);
+    if (settings.probe)
+        return print_probe(&settings);
+    return run(&settings);
+}

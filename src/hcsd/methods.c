@@ -1,0 +1,467 @@
+/* methods.c - Varlink calls to engine calls, and answers back.
+ * Owns:    the table of methods and what parameters each takes.
+ * Users:   connection.c, for each message.  Loop thread only.
+ * Promise: a call that is not understood is refused by the name of what is wrong; no decision is taken here. */
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "err.h"
+#include "event.h"
+#include "exit.h"
+#include "fd.h"
+#include "interface_text.h"
+#include "server.h"
+
+#define PARAMETERS_MAX 8
+
+enum type { TEXT, NUMBER };
+
+struct parameter {
+    const char *name;
+    enum type type;
+    int required;
+};
+
+struct method {
+    const char *name;
+    struct parameter parameters[PARAMETERS_MAX];
+    void (*begin)(struct connection *c, const json_t *parameters, struct varlink_message *message);
+    json_t *(*format)(struct connection *c, const struct answer *answer);
+};
+
+/* ---- parameters ---- */
+
+static const char *text_of(const json_t *parameters, const char *name)
+{
+    return json_string_value(json_object_get(parameters, name));
+}
+
+static uint64_t number_of(const json_t *parameters, const char *name)
+{
+    return (uint64_t) json_integer_value(json_object_get(parameters, name));
+}
+
+static void refuse_parameter(struct connection *c, const char *name)
+{
+    connection_reply_error(c, "org.varlink.service.InvalidParameter", json_pack("{s:s}", "parameter", name));
+}
+
+static int is_of_type(const json_t *value, enum type type)
+{
+    return type == TEXT ? json_is_string(value) : json_is_integer(value) && json_integer_value(value) >= 0;
+}
+
+/* Every parameter known and of its type, every required one there; otherwise the call is answered: 0. */
+static int check_parameters(struct connection *c, const struct method *m, const json_t *parameters)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *) (uintptr_t) parameters, name, value) {
+        const struct parameter *p = m->parameters;
+
+        while (p->name && strcmp(p->name, name) != 0)
+            p++;
+        if (!p->name || !(is_of_type(value, p->type) || (!p->required && json_is_null(value)))) {
+            refuse_parameter(c, name);
+            return 0;
+        }
+    }
+    for (const struct parameter *p = m->parameters; p->name; p++)
+        if (p->required && !json_object_get(parameters, p->name)) {
+            refuse_parameter(c, p->name);
+            return 0;
+        }
+    return 1;
+}
+
+/* ---- answers ---- */
+
+static void on_answered(struct call *call, const struct answer *answer)
+{
+    struct connection *c = container_of(call, struct connection, call);
+    const struct method *m = c->method;
+    json_t *parameters;
+    int fds[3], n_fds = 0;
+
+    assert(m);
+    if (answer->result < 0) {
+        connection_reply_failure(c, answer->err);
+        connection_call_done(c);
+        return;
+    }
+    parameters = m->format ? m->format(c, answer) : json_object();
+    for (int i = 0; i < 3; i++)
+        if (c->back_fds[i] >= 0)
+            fds[n_fds++] = c->back_fds[i];
+    connection_reply_fds(c, parameters, fds, (size_t) n_fds);
+    json_decref(parameters);
+    connection_call_done(c);
+}
+
+static void begin(struct connection *c, const struct method *m)
+{
+    call_drop(&c->call);
+    call_init(&c->call, on_answered);
+    c->method = m;
+}
+
+static json_t *format_system(struct connection *c, const struct answer *answer)
+{
+    (void) c;
+    return json_pack("{s:o}", "system", event_system_to_json(answer->system));
+}
+
+static json_t *format_exit(struct connection *c, const struct answer *answer)
+{
+    (void) c;
+    return json_pack("{s:o, s:s}", "exit", exit_to_json(answer->exit), "detail",
+                     answer->detail ? answer->detail : "");
+}
+
+static json_t *format_properties(struct connection *c, const struct answer *answer)
+{
+    (void) c;
+    return json_pack("{s:O}", "properties", answer->json);
+}
+
+static json_t *format_systems(struct connection *c, const struct answer *answer)
+{
+    (void) c;
+    return json_pack("{s:O}", "systems", answer->json);
+}
+
+static json_t *format_process(struct connection *c, const struct answer *answer)
+{
+    static const char *const names[] = { "stdin", "stdout", "stderr" };
+    json_t *json = json_pack("{s:I}", "processId", (json_int_t) answer->process_id);
+    int index = 0;
+
+    for (int i = 0; json && i < 3; i++)
+        if (c->back_fds[i] >= 0)
+            json_object_set_new(json, names[i], json_integer(index++));
+    return json;
+}
+
+/* ---- systems ---- */
+
+static void begin_create(struct connection *c, const json_t *p, struct varlink_message *message)
+{
+    (void) message;
+    engine_create(c->server->engine, &c->call, text_of(p, "id"), text_of(p, "document"));
+}
+
+static void begin_open(struct connection *c, const json_t *p, struct varlink_message *message)
+{
+    (void) message;
+    engine_open(c->server->engine, &c->call, text_of(p, "id"));
+}
+
+#define SYSTEM_VERB(verb)                                                                               \
+    static void begin_##verb(struct connection *c, const json_t *p, struct varlink_message *message)    \
+    {                                                                                                   \
+        (void) message;                                                                                 \
+        engine_##verb(c->server->engine, &c->call, text_of(p, "id"), number_of(p, "incarnation"));      \
+    }
+SYSTEM_VERB(start)
+SYSTEM_VERB(shut_down)
+SYSTEM_VERB(terminate)
+SYSTEM_VERB(wait)
+SYSTEM_VERB(forget)
+SYSTEM_VERB(properties)
+#undef SYSTEM_VERB
+
+static void begin_list(struct connection *c, const json_t *p, struct varlink_message *message)
+{
+    (void) message;
+    engine_list(c->server->engine, &c->call, text_of(p, "query"));
+}
+
+/* ---- processes ---- */
+
+static void fail_call(struct connection *c, const hcs_error *err)
+{
+    connection_reply_failure(c, err);
+    connection_call_done(c);
+}
+
+/* One standard handle of a new process: the client's, a new pipe, or /dev/null.  Owned. */
+static hcs_result choose_handle(struct connection *c, const json_t *p, struct varlink_message *message, int which,
+                                int want_pipe, int *out, hcs_error *err)
+{
+    static const char *const names[] = { "stdin", "stdout", "stderr" };
+    const json_t *index = json_object_get(p, names[which]);
+    int ends[2];
+
+    if (json_is_integer(index)) {
+        json_int_t i = json_integer_value(index);
+
+        if (want_pipe)
+            return fail(err, HCS_E_INVALIDARG, "hcsd.process", "%s is given, and the document asks for a pipe too",
+                        names[which]);
+        if (i >= (json_int_t) message->n_fds)
+            return fail(err, HCS_E_INVALIDARG, "hcsd.process",
+                        "%s is file descriptor %lld of the call, which has %zu", names[which], (long long) i,
+                        message->n_fds);
+        *out = fcntl(message->fds[i], F_DUPFD_CLOEXEC, 3);
+    } else if (want_pipe) {
+        if (pipe2(ends, O_CLOEXEC) < 0)
+            return fail_os(err, result_from_errno(errno), errno, "hcsd.process", "pipe for %s", names[which]);
+        *out = ends[which == 0 ? 0 : 1];
+        c->back_fds[which] = ends[which == 0 ? 1 : 0];
+    } else {
+        *out = fcntl(c->server->null_fd, F_DUPFD_CLOEXEC, 3);
+    }
+    if (*out < 0)
+        return fail_os(err, result_from_errno(errno), errno, "hcsd.process", "%s of the process", names[which]);
+    return HCS_OK;
+}
+
+static void begin_process_create(struct connection *c, const json_t *p, struct varlink_message *message)
+{
+    _cleanup_(doc_process_dropp) struct doc_process *doc = NULL;
+    hcs_error err = HCS_ERROR_INIT;
+    int fds[3] = { -1, -1, -1 };
+    hcs_result r = doc_process_parse(text_of(p, "parameters"), &doc, &err);
+
+    for (int i = 0; r >= 0 && i < 3; i++) {
+        int pipes[] = { doc->create_stdin_pipe, doc->create_stdout_pipe, doc->create_stderr_pipe };
+
+        r = choose_handle(c, p, message, i, pipes[i], &fds[i], &err);
+    }
+    if (r >= 0)
+        engine_process_create(c->server->engine, &c->call, text_of(p, "id"), number_of(p, "incarnation"), doc, fds);
+    else
+        fail_call(c, &err);
+    for (int i = 0; i < 3; i++)
+        fd_drop(&fds[i]);
+}
+
+/* A process id as the engine has it; one that is out of range is that of no process. */
+static uint32_t process_id_of(const json_t *p)
+{
+    uint64_t number = number_of(p, "processId");
+
+    return number <= UINT32_MAX ? (uint32_t) number : 0;
+}
+
+static void begin_process_wait(struct connection *c, const json_t *p, struct varlink_message *message)
+{
+    (void) message;
+    engine_process_wait(c->server->engine, &c->call, text_of(p, "id"), number_of(p, "incarnation"),
+                        process_id_of(p));
+}
+
+static void begin_process_signal(struct connection *c, const json_t *p, struct varlink_message *message)
+{
+    uint64_t signal = number_of(p, "signal");
+
+    (void) message;
+    engine_process_signal(c->server->engine, &c->call, text_of(p, "id"), number_of(p, "incarnation"),
+                          process_id_of(p), signal <= 1000 ? (int) signal : 1000);
+}
+
+/* ---- the stream ---- */
+
+static hcs_result parse_from(const json_t *p, enum sub_from *out, hcs_error *err)
+{
+    const char *from = text_of(p, "from");
+
+    if (!from || strcmp(from, "now") == 0)
+        *out = SUB_FROM_NOW;
+    else if (strcmp(from, "beginning") == 0)
+        *out = SUB_FROM_BEGINNING;
+    else if (strcmp(from, "after") == 0)
+        *out = SUB_FROM_AFTER;
+    else
+        return fail(err, HCS_E_INVALIDARG, "hcsd.subscribe", "from is '%.40s': it must be now, beginning or after",
+                    from);
+    if ((*out == SUB_FROM_AFTER) != json_is_integer(json_object_get(p, "after")))
+        return fail(err, HCS_E_INVALIDARG, "hcsd.subscribe", "`after` goes with from \"after\", and only with it");
+    return HCS_OK;
+}
+
+static void begin_subscribe(struct connection *c, const json_t *p, struct varlink_message *message)
+{
+    struct evlog *log = engine_log(c->server->engine);
+    hcs_error err = HCS_ERROR_INIT;
+    enum sub_from from = SUB_FROM_NOW;
+    json_t *ready;
+    hcs_result r = parse_from(p, &from, &err);
+
+    (void) message;
+    memset(&c->sub, 0, sizeof c->sub);
+    c->sub.sink = &connection_sink;
+    if (r >= 0)
+        r = sub_open(c->server->engine, &c->sub, from, number_of(p, "after"), text_of(p, "systemId"), &err);
+    if (r < 0) {
+        fail_call(c, &err);
+        return;
+    }
+    c->method = NULL;
+    c->streaming = 1;
+    ready = json_pack("{s:{s:s, s:I}}", "ready", "log", evlog_id(log), "after", (json_int_t) c->sub.position);
+    connection_reply(c, ready, 1);
+    json_decref(ready);
+}
+
+/* ---- about the service ---- */
+
+static void begin_info(struct connection *c, const json_t *p, struct varlink_message *message)
+{
+    struct server *s = c->server;
+    struct evlog *log = engine_log(s->engine);
+    json_t *drivers = json_array();
+    json_t *parameters;
+
+    (void) p;
+    (void) message;
+    for (size_t i = 0; i < s->n_drivers; i++)
+        json_array_append_new(drivers, s->drivers[i]->ops->info(s->drivers[i]));
+    parameters = json_pack("{s:{s:s, s:s, s:i, s:b, s:I, s:I, s:I, s:{s:s, s:I, s:I}, s:o}}", "info", "name", "hcsd",
+                           "version", VERSION, "pid", (int) getpid(), "shared", s->shared, "startedNs",
+                           (json_int_t) s->started_ns, "connections", (json_int_t) s->n_connections, "systems",
+                           (json_int_t) engine_busy(s->engine), "log", "id", evlog_id(log), "first",
+                           (json_int_t) evlog_first(log), "last", (json_int_t) evlog_last(log), "drivers", drivers);
+    if (parameters && s->no_namespaces)
+        json_object_set_new(json_object_get(parameters, "info"), "noContainers", json_string(s->no_namespaces));
+    connection_reply(c, parameters, 0);
+    json_decref(parameters);
+    connection_call_done(c);
+}
+
+static void begin_service_info(struct connection *c, const json_t *p, struct varlink_message *message)
+{
+    json_t *parameters = json_pack("{s:s, s:s, s:s, s:s, s:[s, s]}", "vendor", "libhcs", "product", "hcsd", "version",
+                                   VERSION, "url", "", "interfaces", "org.varlink.service", interface_name);
+
+    (void) p;
+    (void) message;
+    connection_reply(c, parameters, 0);
+    json_decref(parameters);
+    connection_call_done(c);
+}
+
+static const char service_text[] =
+    "# What every Varlink service answers.\n"
+    "interface org.varlink.service\n"
+    "method GetInfo() -> (vendor: string, product: string, version: string, url: string, interfaces: []string)\n"
+    "method GetInterfaceDescription(interface: string) -> (description: string)\n"
+    "error InterfaceNotFound (interface: string)\n"
+    "error MethodNotFound (method: string)\n"
+    "error MethodNotImplemented (method: string)\n"
+    "error InvalidParameter (parameter: string)\n";
+
+static void begin_description(struct connection *c, const json_t *p, struct varlink_message *message)
+{
+    const char *wanted = text_of(p, "interface");
+    const char *text = strcmp(wanted, interface_name) == 0           ? interface_text
+                       : strcmp(wanted, "org.varlink.service") == 0 ? service_text
+                                                                    : NULL;
+    json_t *parameters;
+
+    (void) message;
+    if (!text) {
+        connection_reply_error(c, "org.varlink.service.InterfaceNotFound", json_pack("{s:s}", "interface", wanted));
+    } else {
+        parameters = json_pack("{s:s}", "description", text);
+        connection_reply(c, parameters, 0);
+        json_decref(parameters);
+    }
+    connection_call_done(c);
+}
+
+/* ---- the tables ---- */
+
+#define ID { "id", TEXT, 1 }
+#define INCARNATION { "incarnation", NUMBER, 0 }
+#define PROCESS_ID { "processId", NUMBER, 1 }
+
+static const struct method methods[] = {
+    { "GetInfo", { { 0 } }, begin_info, NULL },
+    { "CreateSystem", { ID, { "document", TEXT, 1 } }, begin_create, format_system },
+    { "OpenSystem", { ID }, begin_open, format_system },
+    { "StartSystem", { ID, INCARNATION }, begin_start, NULL },
+    { "ShutDownSystem", { ID, INCARNATION }, begin_shut_down, NULL },
+    { "TerminateSystem", { ID, INCARNATION }, begin_terminate, NULL },
+    { "WaitSystem", { ID, INCARNATION }, begin_wait, format_exit },
+    { "GetSystemProperties", { ID, INCARNATION }, begin_properties, format_properties },
+    { "ListSystems", { { "query", TEXT, 0 } }, begin_list, format_systems },
+    { "ForgetSystem", { ID, INCARNATION }, begin_forget, NULL },
+    { "CreateProcess",
+      { ID, INCARNATION, { "parameters", TEXT, 1 }, { "stdin", NUMBER, 0 }, { "stdout", NUMBER, 0 },
+        { "stderr", NUMBER, 0 } },
+      begin_process_create, format_process },
+    { "WaitProcess", { ID, INCARNATION, PROCESS_ID }, begin_process_wait, format_exit },
+    { "SignalProcess", { ID, INCARNATION, PROCESS_ID, { "signal", NUMBER, 1 } }, begin_process_signal, NULL },
+    { "Subscribe", { { "from", TEXT, 0 }, { "after", NUMBER, 0 }, { "systemId", TEXT, 0 } }, begin_subscribe, NULL },
+};
+
+static const struct method service_methods[] = {
+    { "GetInfo", { { 0 } }, begin_service_info, NULL },
+    { "GetInterfaceDescription", { { "interface", TEXT, 1 } }, begin_description, NULL },
+};
+
+static const struct method *find_method(const struct method *table, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(table[i].name, name) == 0)
+            return &table[i];
+    return NULL;
+}
+
+/* The method a message calls; otherwise the message is answered: NULL. */
+static const struct method *look_up(struct connection *c, const char *full)
+{
+    const char *dot = strrchr(full, '.');
+    size_t n = dot ? (size_t) (dot - full) : 0;
+    const struct method *m = NULL;
+    int ours = n == strlen(interface_name) && strncmp(full, interface_name, n) == 0;
+    int service = n == strlen("org.varlink.service") && strncmp(full, "org.varlink.service", n) == 0;
+
+    if (ours)
+        m = find_method(methods, N_ELEMENTS(methods), dot + 1);
+    else if (service)
+        m = find_method(service_methods, N_ELEMENTS(service_methods), dot + 1);
+    if (m)
+        return m;
+    if (ours || service)
+        connection_reply_error(c, "org.varlink.service.MethodNotFound", json_pack("{s:s}", "method", full));
+    else
+        connection_reply_error(c, "org.varlink.service.InterfaceNotFound",
+                               json_pack("{s:s%}", "interface", full, n));
+    return NULL;
+}
+
+void method_call(struct connection *c, struct varlink_message *message)
+{
+    const char *full = json_string_value(json_object_get(message->json, "method"));
+    const json_t *parameters = json_object_get(message->json, "parameters");
+    json_t *none = NULL;
+    const struct method *m;
+
+    c->oneway = json_is_true(json_object_get(message->json, "oneway"));
+    if (!full || (parameters && !json_is_object(parameters))) {
+        refuse_parameter(c, full ? "parameters" : "method");
+        return;
+    }
+    m = look_up(c, full);
+    if (!m)
+        return;
+    if (m->begin == begin_subscribe && !json_is_true(json_object_get(message->json, "more"))) {
+        refuse_parameter(c, "more");
+        return;
+    }
+    if (!parameters)
+        parameters = none = json_object();
+    if (check_parameters(c, m, parameters)) {
+        begin(c, m);
+        m->begin(c, parameters, message);
+    }
+    json_decref(none);
+}

@@ -1,0 +1,61 @@
+/* sink.c - engine events to a Varlink stream: an envelope around bytes that were encoded once.
+ * Users:   engine/sub.c, through struct sub_sink.  Loop thread only.
+ * Promise: a stream that is not read holds at most STREAM_BUDGET and one event. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "server.h"
+
+static struct connection *connection_of(struct sub *s)
+{
+    return container_of(s, struct connection, sub);
+}
+
+static int has_room(struct connection *c)
+{
+    return varlink_unsent(c->varlink) < STREAM_BUDGET;
+}
+
+static int send_pieces(struct connection *c, const char *prefix, const char *body, size_t length, const char *suffix)
+{
+    if (varlink_send_pieces(c->varlink, prefix, strlen(prefix), body, length, suffix, strlen(suffix), NULL) < 0)
+        return 0;
+    connection_update(c);
+    return 1;
+}
+
+static int on_event(struct sub *s, const char *bytes, size_t length)
+{
+    struct connection *c = connection_of(s);
+
+    return has_room(c) &&
+           send_pieces(c, "{\"parameters\":{\"event\":", bytes, length, "},\"continues\":true}");
+}
+
+static int on_gap(struct sub *s, uint64_t first, uint64_t last)
+{
+    struct connection *c = connection_of(s);
+    char body[80];
+    int n = snprintf(body, sizeof body, "{\"first\":%llu,\"last\":%llu}", (unsigned long long) first,
+                     (unsigned long long) last);
+
+    return has_room(c) && send_pieces(c, "{\"parameters\":{\"gap\":", body, (size_t) n, "},\"continues\":true}");
+}
+
+static int on_end(struct sub *s, const char *reason)
+{
+    struct connection *c = connection_of(s);
+    json_t *parameters;
+
+    if (!has_room(c))
+        return 0;
+    parameters = json_pack("{s:s}", "end", reason);
+    c->streaming = 0;
+    c->oneway = 0;
+    connection_reply(c, parameters, 0);
+    json_decref(parameters);
+    return 1;
+}
+
+const struct sub_sink connection_sink = { .event = on_event, .gap = on_gap, .end = on_end };

@@ -1,0 +1,611 @@
+/* link.c - the daemon's end of a keeper.
+ *
+ * Owns the keeper as a child process and the connection to it.  Used by the drivers on the loop's
+ * thread.  Promises that no call here waits, that callbacks come from the loop only, that an owner
+ * may drop the link from inside any of them, and that the loss of the keeper is told once and last. */
+#include "link.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "err.h"
+#include "fd.h"
+#include "launch.h"
+
+#define LOG_TAIL 160
+#define TURN_MAX 64                       /* messages taken before others on the loop have their turn */
+#define END_GRACE_US (1000 * 1000)        /* from the end of the connection to that of the keeper */
+#define QUIT_GRACE_US (10 * 1000 * 1000)  /* from QUIT to SIGKILL */
+
+struct link {
+    sd_event *loop;
+    const struct link_events *events;
+    void *owner;
+    char *run_dir;
+    pid_t pid;                   /* 0 once reaped */
+    int pidfd;
+    int fd;                      /* -1 when the connection is over */
+    sd_event_source *readable;
+    sd_event_source *ended;      /* the pidfd */
+    sd_event_source *timer;
+    sd_event_source *already_gone; /* link_quit found the keeper gone */
+    void (*gone)(void *owner);   /* after link_quit */
+    int greeted;                 /* HELLO came */
+    int over;                    /* `lost` was told, or nobody wants to hear it */
+    int quitting;
+    int quit_due;                /* QUIT did not fit yet */
+    int depth;                   /* callbacks under way */
+    int dropped;                 /* from inside one of them */
+    uint32_t *acks;              /* that did not fit yet */
+    size_t n_acks;
+    char why[128];               /* why the connection is over, before the keeper has ended */
+};
+
+/* ---- life ---- */
+
+static void source_drop(sd_event_source **source)
+{
+    *source = sd_event_source_disable_unref(*source);
+}
+
+static void link_free(struct link *l)
+{
+    source_drop(&l->readable);
+    source_drop(&l->ended);
+    source_drop(&l->timer);
+    source_drop(&l->already_gone);
+    sd_event_unref(l->loop);
+    fd_drop(&l->fd);
+    fd_drop(&l->pidfd);
+    free(l->acks);
+    free(l->run_dir);
+    free(l);
+}
+
+/* Callbacks run between these two; between them the owner may drop the link. */
+static void enter(struct link *l)
+{
+    l->depth++;
+}
+
+/* 0 when the link is gone. */
+static int leave(struct link *l)
+{
+    if (--l->depth > 0 || !l->dropped)
+        return !l->dropped;
+    link_free(l);
+    return 0;
+}
+
+void link_drop(struct link *l)
+{
+    if (!l)
+        return;
+    assert(!l->dropped);
+    l->dropped = 1;
+    if (l->depth)
+        return;
+    link_free(l);
+}
+
+/* ---- the end ---- */
+
+/* The keeper's last words, when it had any: they name the cause better than its status. */
+static void log_tail(const struct link *l, char out[static LOG_TAIL])
+{
+    _cleanup_(free_drop) char *path = NULL;
+    _cleanup_(fd_drop) int fd = -1;
+    char *start;
+    off_t size;
+    ssize_t n;
+
+    *out = 0;
+    if (asprintf(&path, "%s/%s", l->run_dir, LAUNCH_LOG) < 0) {
+        path = NULL;
+        return;
+    }
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    size = lseek(fd, 0, SEEK_END);
+    n = pread(fd, out, LOG_TAIL - 1, size < LOG_TAIL ? 0 : size - (LOG_TAIL - 1));
+    if (n <= 0)
+        return;
+    out[n] = 0;
+    if (out[n - 1] == '\n')
+        out[--n] = 0;
+    start = strrchr(out, '\n');
+    if (start)
+        memmove(out, start + 1, strlen(start + 1) + 1);
+}
+
+static void describe_end(struct link *l, const siginfo_t *info, char *out, size_t size)
+{
+    char tail[LOG_TAIL];
+
+    if (info->si_code == CLD_KILLED || info->si_code == CLD_DUMPED) {
+        snprintf(out, size, "the keeper was killed by signal %d", info->si_status);
+        return;
+    }
+    log_tail(l, tail);
+    if (info->si_code != CLD_EXITED)
+        snprintf(out, size, "the keeper ended, nobody knows how");
+    else
+        snprintf(out, size, "the keeper ended with status %d%s%s", info->si_status,
+                 *tail ? ": " : "", tail);
+}
+
+static void tell_lost(struct link *l, const char *why)
+{
+    if (l->over)
+        return;
+    l->over = 1;
+    l->events->lost(l->owner, why);
+}
+
+static void connection_close(struct link *l)
+{
+    source_drop(&l->readable);
+    fd_drop(&l->fd);
+}
+
+static int on_end_overdue(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct link *l = userdata;
+
+    (void) source;
+    (void) usec;
+    source_drop(&l->timer);
+    if (l->quitting) {
+        pidfd_send_signal(l->pidfd, SIGKILL, NULL, 0);
+        return 0;
+    }
+    enter(l);
+    tell_lost(l, l->why);
+    leave(l);
+    return 0;
+}
+
+/* The connection ended, the keeper perhaps not yet: how it ends is the better reason, so wait for
+ * that a moment. */
+static void connection_broken(struct link *l, const char *why)
+{
+    snprintf(l->why, sizeof(l->why), "%s", why);
+    connection_close(l);
+    if (l->over || l->timer)
+        return;
+    if (sd_event_add_time_relative(l->loop, &l->timer, CLOCK_MONOTONIC, END_GRACE_US, 1000,
+                                   on_end_overdue, l) < 0)
+        tell_lost(l, why);
+}
+
+/* ---- receiving ---- */
+
+static void tell_exited(struct link *l, const struct keeper_header *m)
+{
+    const struct link_exit end = { .number = m->number, .pid = (uint32_t) m->pid,
+                                   .wait_status = m->status, .realtime_ns = m->realtime_ns,
+                                   .monotonic_ns = m->monotonic_ns };
+
+    l->events->exited(l->owner, &end);
+}
+
+/* What is wrong with a message, or NULL. */
+static const char *objection(const struct link *l, const struct keeper_header *m, size_t n)
+{
+    if (n != sizeof(*m))
+        return "the keeper sent a message of a wrong size";
+    if (m->type < KEEPER_HELLO || m->type > KEEPER_EMPTY || m->n_strings)
+        return "the keeper sent a message that is not known";
+    if (m->type == KEEPER_HELLO && (uint32_t) m->value != KEEPER_VERSION)
+        return "the keeper is of another version than the service";
+    if ((m->type == KEEPER_HELLO) == l->greeted)
+        return "the keeper sent its messages in a wrong order";
+    return NULL;
+}
+
+static void dispatch(struct link *l, const struct keeper_header *m)
+{
+    if (m->type == KEEPER_HELLO)
+        l->greeted = 1;
+    else if (l->over)
+        return;
+    else if (m->type == KEEPER_DONE)
+        l->events->done(l->owner, m->tag, m->status, (uint32_t) m->pid, m->error, m->value);
+    else if (m->type == KEEPER_EXITED)
+        tell_exited(l, m);
+    else if (m->type == KEEPER_EMPTY)
+        l->events->empty(l->owner);
+}
+
+/* 1 one message was dealt with, 0 nothing there or over. */
+static int receive_one(struct link *l)
+{
+    struct keeper_header m;
+    ssize_t n = recv(l->fd, &m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
+    const char *wrong;
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    if (n <= 0) {
+        connection_broken(l, "the keeper closed the connection");
+        return 0;
+    }
+    wrong = objection(l, &m, (size_t) n);
+    if (wrong) {
+        connection_close(l);
+        tell_lost(l, wrong);
+        return 0;
+    }
+    dispatch(l, &m);
+    return 1;
+}
+
+static void receive(struct link *l, int most)
+{
+    while (most-- && l->fd >= 0 && !l->dropped && receive_one(l))
+        continue;
+}
+
+/* ---- sending ---- */
+
+/* 0 or an errno. */
+static int transmit(struct link *l, const struct keeper_header *header, const struct buf *strings_opt,
+                    const int *fds_opt)
+{
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(3 * sizeof(int))] = { 0 };
+    struct keeper_header copy = *header;
+    struct iovec parts[2] = {
+        { .iov_base = &copy, .iov_len = sizeof(copy) },
+        { .iov_base = strings_opt ? strings_opt->data : NULL,
+          .iov_len = strings_opt ? strings_opt->length : 0 },
+    };
+    struct msghdr message = { .msg_iov = parts, .msg_iovlen = N_ELEMENTS(parts) };
+
+    if (l->fd < 0)
+        return ECONNRESET;
+    if (fds_opt) {
+        struct cmsghdr *c;
+
+        message.msg_control = control;
+        message.msg_controllen = sizeof(control);
+        c = CMSG_FIRSTHDR(&message);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(3 * sizeof(int));
+        memcpy(CMSG_DATA(c), fds_opt, 3 * sizeof(int));
+    }
+    return sendmsg(l->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? errno : 0;
+}
+
+/* Ask to be woken when there is room only while something waits for it. */
+static void watch(struct link *l)
+{
+    uint32_t events = EPOLLIN | (l->n_acks || l->quit_due ? EPOLLOUT : 0);
+
+    if (l->readable)
+        sd_event_source_set_io_events(l->readable, events);
+}
+
+static int send_ack(struct link *l, uint32_t number)
+{
+    const struct keeper_header header = { .type = KEEPER_ACK, .number = number };
+
+    return transmit(l, &header, NULL, NULL);
+}
+
+static int send_quit(struct link *l)
+{
+    const struct keeper_header header = { .type = KEEPER_QUIT };
+
+    return transmit(l, &header, NULL, NULL);
+}
+
+/* Whatever else went wrong with sending, the receiving end will notice. */
+static void send_overdue(struct link *l)
+{
+    size_t n = 0;
+
+    while (n < l->n_acks && send_ack(l, l->acks[n]) != EAGAIN)
+        n++;
+    l->n_acks -= n;
+    if (l->n_acks)
+        memmove(l->acks, l->acks + n, l->n_acks * sizeof(*l->acks));
+    else if (l->quit_due)
+        l->quit_due = send_quit(l) == EAGAIN;
+    watch(l);
+}
+
+static int on_connection(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    struct link *l = userdata;
+
+    (void) source;
+    (void) fd;
+    enter(l);
+    if (revents & EPOLLOUT)
+        send_overdue(l);
+    receive(l, TURN_MAX);
+    leave(l);
+    return 0;
+}
+
+static int on_keeper_ended(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    struct link *l = userdata;
+    int was_quitting = l->quitting;
+    siginfo_t info = { 0 };
+    char why[256];
+
+    (void) source;
+    (void) revents;
+    waitid(P_PIDFD, (id_t) fd, &info, WEXITED | WNOHANG);
+    l->pid = 0;
+    source_drop(&l->ended);
+    source_drop(&l->timer);
+    enter(l);
+    receive(l, INT_MAX); /* what it said before it died; the dead say no more, so this ends */
+    connection_close(l);
+    describe_end(l, &info, why, sizeof(why));
+    if (was_quitting && !l->dropped)
+        l->gone(l->owner);
+    else if (!l->dropped)
+        tell_lost(l, why);
+    leave(l);
+    return 0;
+}
+
+static int on_already_gone(sd_event_source *source, void *userdata)
+{
+    struct link *l = userdata;
+
+    (void) source;
+    enter(l);
+    l->gone(l->owner);
+    leave(l);
+    return 0;
+}
+
+/* ---- starting ---- */
+
+static void link_dropp(struct link **l)
+{
+    link_drop(*l);
+}
+
+static hcs_result link_new(sd_event *loop, const char *run_dir, const struct link_events *events,
+                           void *owner, struct link **out, hcs_error *err)
+{
+    struct link *l = calloc(1, sizeof(*l));
+
+    if (l)
+        l->run_dir = strdup(run_dir);
+    if (!l || !l->run_dir) {
+        free(l);
+        return fail(err, HCS_E_OUTOFMEMORY, "link.start", "no memory for the keeper of '%s'", run_dir);
+    }
+    l->loop = sd_event_ref(loop);
+    l->events = events;
+    l->owner = owner;
+    l->pidfd = -1;
+    l->fd = -1;
+    *out = l;
+    return HCS_OK;
+}
+
+/* A keeper that cannot be watched is not kept. */
+static hcs_result link_watch(struct link *l, hcs_error *err)
+{
+    int r;
+
+    l->pidfd = pidfd_open(l->pid, 0);
+    r = l->pidfd < 0 ? -errno : 0;
+    if (r >= 0)
+        r = sd_event_add_io(l->loop, &l->ended, l->pidfd, EPOLLIN, on_keeper_ended, l);
+    if (r >= 0)
+        r = sd_event_add_io(l->loop, &l->readable, l->fd, EPOLLIN, on_connection, l);
+    if (r >= 0)
+        r = sd_event_add_defer(l->loop, &l->already_gone, on_already_gone, l);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(l->already_gone, SD_EVENT_OFF);
+    if (r >= 0)
+        return HCS_OK;
+    kill(l->pid, SIGKILL);
+    waitpid(l->pid, NULL, 0);
+    return fail_os(err, result_from_errno(-r), -r, "link.start", "watch the keeper of '%s'", l->run_dir);
+}
+
+hcs_result link_start(sd_event *loop, const char *program, const char *run_dir, uint32_t options,
+                      const struct link_events *events, void *owner, struct link **out, hcs_error *err)
+{
+    _cleanup_(link_dropp) struct link *l = NULL;
+    hcs_result r;
+
+    assert(loop && program && run_dir && events && out);
+    assert(!(options & ~LINK_HIDE_UNIFIED));
+    r = link_new(loop, run_dir, events, owner, &l, err);
+    if (r < 0)
+        return r;
+    r = launch_keeper(program, run_dir, options, &l->fd, &l->pid, err);
+    if (r < 0)
+        return r;
+    r = link_watch(l, err);
+    if (r < 0)
+        return r;
+    *out = TAKE(l);
+    return HCS_OK;
+}
+
+/* ---- commands ---- */
+
+/* A command with strings.  What does not fit is counted all the same, for the message about it. */
+struct outgoing {
+    struct keeper_header header;
+    struct buf strings;
+    size_t size;
+    hcs_result result;
+};
+
+static void outgoing_init(struct outgoing *o, uint32_t type, uint32_t tag, uint32_t number)
+{
+    *o = (struct outgoing) { .header = { .type = type, .tag = tag, .number = number } };
+    buf_init(&o->strings, KEEPER_MESSAGE_MAX - sizeof(o->header));
+}
+
+static void outgoing_done(struct outgoing *o)
+{
+    buf_done(&o->strings);
+}
+
+static void outgoing_add(struct outgoing *o, const char *string)
+{
+    size_t n = strlen(string) + 1;
+
+    o->size += n;
+    o->header.n_strings++;
+    if (o->result == HCS_OK)
+        o->result = buf_append(&o->strings, string, n);
+}
+
+static void outgoing_add_all(struct outgoing *o, char *const *strings)
+{
+    for (; *strings; strings++)
+        outgoing_add(o, *strings);
+}
+
+static hcs_result send_failed(const struct link *l, int error, hcs_error *err)
+{
+    if (error == EAGAIN)
+        return fail(err, HCS_E_WIN32_BUSY, "link.send",
+                    "the keeper of '%s' has not taken the commands before this one", l->run_dir);
+    if (error == ECONNRESET || error == EPIPE || error == ENOTCONN)
+        return fail_os(err, HCS_E_CONNECTION_CLOSED, error, "link.send", "the keeper of '%s' is gone",
+                       l->run_dir);
+    return fail_os(err, result_from_errno(error), error, "link.send", "command to the keeper of '%s'",
+                   l->run_dir);
+}
+
+static hcs_result outgoing_send(struct link *l, const struct outgoing *o, const int *fds_opt,
+                                hcs_error *err)
+{
+    int error;
+
+    if (o->size > o->strings.ceiling)
+        return fail(err, HCS_E_WIN32_INSUFFICIENT_BUFFER, "link.send",
+                    "arguments and environment have %zu bytes, at most %zu are allowed", o->size,
+                    o->strings.ceiling);
+    if (o->header.n_strings > KEEPER_STRINGS_MAX)
+        return fail(err, HCS_E_WIN32_INSUFFICIENT_BUFFER, "link.send",
+                    "arguments and environment are %u strings, at most %u are allowed",
+                    o->header.n_strings, KEEPER_STRINGS_MAX);
+    if (o->result < 0)
+        return fail(err, o->result, "link.send", "no memory for %zu bytes to the keeper of '%s'",
+                    o->size, l->run_dir);
+    error = transmit(l, &o->header, &o->strings, fds_opt);
+    return error ? send_failed(l, error, err) : HCS_OK;
+}
+
+hcs_result link_run(struct link *l, uint32_t tag, char *const argv[], const int *fds_opt,
+                    uint32_t number, const char *pid_file_opt, hcs_error *err)
+{
+    _cleanup_(outgoing_done) struct outgoing o;
+
+    assert(l && argv && argv[0]);
+    assert(!pid_file_opt || (*pid_file_opt && number));
+    outgoing_init(&o, KEEPER_RUN, tag, number);
+    outgoing_add(&o, pid_file_opt ? pid_file_opt : "");
+    outgoing_add_all(&o, argv);
+    return outgoing_send(l, &o, fds_opt, err);
+}
+
+hcs_result link_spawn(struct link *l, uint32_t tag, uint32_t number, const char *directory_opt,
+                      char *const argv[], char *const environment[], const int fds[3], hcs_error *err)
+{
+    _cleanup_(outgoing_done) struct outgoing o;
+    char count[24];
+    size_t n = 0;
+
+    assert(l && number && argv && argv[0] && environment && fds);
+    while (argv[n])
+        n++;
+    snprintf(count, sizeof(count), "%zu", n);
+    outgoing_init(&o, KEEPER_SPAWN, tag, number);
+    outgoing_add(&o, directory_opt ? directory_opt : "");
+    outgoing_add(&o, count);
+    outgoing_add_all(&o, argv);
+    outgoing_add_all(&o, environment);
+    return outgoing_send(l, &o, fds, err);
+}
+
+static hcs_result send_signal(struct link *l, const struct keeper_header *header, hcs_error *err)
+{
+    int error = transmit(l, header, NULL, NULL);
+
+    return error ? send_failed(l, error, err) : HCS_OK;
+}
+
+hcs_result link_signal(struct link *l, uint32_t tag, uint32_t number, int signal, hcs_error *err)
+{
+    const struct keeper_header header = { .type = KEEPER_SIGNAL, .tag = tag, .number = number,
+                                          .value = signal };
+
+    assert(l && number);
+    return send_signal(l, &header, err);
+}
+
+hcs_result link_signal_all(struct link *l, uint32_t tag, int signal, hcs_error *err)
+{
+    const struct keeper_header header = { .type = KEEPER_SIGNAL_ALL, .tag = tag, .value = signal };
+
+    assert(l);
+    return send_signal(l, &header, err);
+}
+
+/* The keeper knows KEEPER_PROCESSES_MAX exits at most, so there are never more to acknowledge. */
+void link_ack(struct link *l, uint32_t number)
+{
+    assert(l && number);
+    if (!l->n_acks && send_ack(l, number) != EAGAIN)
+        return;
+    if (!l->acks)
+        l->acks = calloc(KEEPER_PROCESSES_MAX, sizeof(*l->acks));
+    if (!l->acks || l->n_acks == KEEPER_PROCESSES_MAX)
+        return;
+    l->acks[l->n_acks++] = number;
+    watch(l);
+}
+
+void link_quit(struct link *l, void (*gone)(void *owner))
+{
+    int error;
+
+    assert(l && gone && !l->quitting);
+    l->over = 1;
+    l->quitting = 1;
+    l->gone = gone;
+    source_drop(&l->timer);
+    if (!l->pid) {
+        sd_event_source_set_enabled(l->already_gone, SD_EVENT_ONESHOT);
+        return;
+    }
+
+    /* A keeper that cannot be told, or does not listen, goes as well. */
+    error = l->n_acks ? EAGAIN : send_quit(l);
+    l->quit_due = error == EAGAIN;
+    watch(l);
+    if ((error && !l->quit_due) ||
+        sd_event_add_time_relative(l->loop, &l->timer, CLOCK_MONOTONIC, QUIT_GRACE_US, 1000,
+                                   on_end_overdue, l) < 0)
+        pidfd_send_signal(l->pidfd, SIGKILL, NULL, 0);
+}

@@ -1,0 +1,21 @@
+/* event.h - events on the wire and in the log: encode once, view without copying twice. */
+#ifndef HCS_MODEL_EVENT_H
+#define HCS_MODEL_EVENT_H
+
+#include <jansson.h>
+
+#include "attr.h"
+#include "buf.h"
+#include "hcs/event.h"
+
+/* Append the Event object of the wire, as JSON text, to @out. */
+_must_use_ hcs_result event_encode(const hcs_event *event, struct buf *out);
+
+/* View an Event object.  The strings of @out are borrowed from @json. */
+_must_use_ hcs_result event_view(const json_t *json, hcs_event *out, hcs_error *err);
+
+/* The System object of the wire; the strings of a view are borrowed from @json. */
+json_t *event_system_to_json(const hcs_event_system *system);
+_must_use_ hcs_result event_system_view(const json_t *json, hcs_event_system *out, hcs_error *err);
+
+#endif

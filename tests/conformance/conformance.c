@@ -1,0 +1,826 @@
+/* conformance.c - the promises of libhcs, one test each, over the public API and a running service.
+ *
+ * Usage: conformance fake|oci|plain [ROOTFS]
+ * The same table runs on every driver; only how a program is spelled differs.  The numbers are those of
+ * docs/conformance.md. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hcs/hcs.h"
+
+#define DEADLINE_MS 60000
+
+static const char *driver;
+static char document[4096];
+static hcs_host *host;
+static hcs_error err = HCS_ERROR_INIT;
+
+#define OK(call)                                                                                    \
+    do {                                                                                            \
+        err = (hcs_error) HCS_ERROR_INIT;                                                           \
+        hcs_result ok_ = (call);                                                                    \
+        if (ok_ != HCS_OK)                                                                          \
+            fail_msg("%s: 0x%08x %s", #call, (unsigned) ok_, err.text);                             \
+    } while (0)
+
+#define FAILS(call, expected)                                                                       \
+    do {                                                                                            \
+        err = (hcs_error) HCS_ERROR_INIT;                                                           \
+        hcs_result got_ = (call);                                                                   \
+        if (got_ != (expected))                                                                     \
+            fail_msg("%s: 0x%08x (%s) instead of %s", #call, (unsigned) got_, err.text, #expected); \
+    } while (0)
+
+static int is_fake(void)
+{
+    return strcmp(driver, "fake") == 0;
+}
+
+/* ---- programs ---- */
+
+static const char *exit_with(int code)
+{
+    static char text[128];
+
+    snprintf(text, sizeof text, is_fake() ? "{\"CommandArgs\":[\"exit\",\"%d\"]}"
+                                          : "{\"CommandArgs\":[\"sh\",\"-c\",\"exit %d\"]}", code);
+    return text;
+}
+
+static const char *die_by(int number)
+{
+    static char text[128];
+
+    snprintf(text, sizeof text, is_fake() ? "{\"CommandArgs\":[\"signal\",\"%d\"]}"
+                                          : "{\"CommandArgs\":[\"sh\",\"-c\",\"kill -%d $$\"]}", number);
+    return text;
+}
+
+static const char *hang(void)
+{
+    return is_fake() ? "{\"CommandArgs\":[\"hang\"]}" : "{\"CommandArgs\":[\"sleep\",\"100000\"]}";
+}
+
+static const char missing_program[] = "{\"CommandArgs\":[\"no-such-program\"]}";
+
+/* ---- fixture: a created system of its own, and a stream of it from its beginning ---- */
+
+struct life {
+    char id[64];
+    hcs_system *system;
+    hcs_stream *stream;
+};
+
+static int begin_life(void **state)
+{
+    static int n;
+    struct life *life = calloc(1, sizeof *life);
+    hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
+
+    snprintf(life->id, sizeof life->id, "conformance-%s-%d", driver, ++n);
+    OK(hcs_system_create(host, life->id, document, &life->system, NULL, &err));
+    options.system_id = life->id;
+    options.from = HCS_FROM_BEGINNING;
+    OK(hcs_stream_open(host, &options, &life->stream, &err));
+    *state = life;
+    return 0;
+}
+
+static int begin_running(void **state)
+{
+    begin_life(state);
+    OK(hcs_system_start(((struct life *) *state)->system, NULL, &err));
+    return 0;
+}
+
+static int end_life(void **state)
+{
+    struct life *life = *state;
+    hcs_exit report = HCS_EXIT_INIT;
+
+    if (hcs_system_terminate(life->system, NULL, &err) == HCS_OK)
+        OK(hcs_system_wait(life->system, DEADLINE_MS, &report, &err));
+    hcs_stream_close(life->stream);
+    hcs_system_close(life->system);
+    free(life);
+    return 0;
+}
+
+static hcs_event next(struct life *life)
+{
+    hcs_event event = HCS_EVENT_INIT;
+
+    OK(hcs_stream_next(life->stream, DEADLINE_MS, &event, &err));
+    return event;
+}
+
+static hcs_event expect(struct life *life, hcs_event_kind kind)
+{
+    hcs_event event = next(life);
+
+    if (event.kind != kind)
+        fail_msg("%s (%#x) instead of %s", hcs_event_kind_name(event.kind), event.kind, hcs_event_kind_name(kind));
+    assert_string_equal(event.system.id, life->id);
+    return event;
+}
+
+static hcs_process *run(struct life *life, const char *parameters)
+{
+    hcs_process *process = NULL;
+
+    OK(hcs_process_create(life->system, parameters, NULL, &process, NULL, &err));
+    return process;
+}
+
+static hcs_exit run_to_end(struct life *life, const char *parameters)
+{
+    hcs_process *process = run(life, parameters);
+    hcs_exit report = HCS_EXIT_INIT;
+
+    OK(hcs_process_wait(process, DEADLINE_MS, &report, &err));
+    hcs_process_close(process);
+    return report;
+}
+
+/* ---- C01..: a life ---- */
+
+static void c01_created_is_the_first_event(void **state)
+{
+    hcs_event event = expect(*state, HCS_EVENT_SYSTEM_CREATED);
+
+    assert_string_equal(event.system.owner, "conformance");
+    assert_string_equal(event.system.type, "Container");
+    assert_true(event.system.incarnation > 0);
+    assert_true(event.realtime_ns > 0 && event.monotonic_ns > 0);
+}
+
+static void c02_started_follows_start(void **state)
+{
+    struct life *life = *state;
+
+    expect(life, HCS_EVENT_SYSTEM_CREATED);
+    OK(hcs_system_start(life->system, NULL, &err));
+    expect(life, HCS_EVENT_SYSTEM_STARTED);
+}
+
+static void c03_exit_code_is_the_programs_own(void **state)
+{
+    for (int code = 0; code < 256; code += 51) {
+        hcs_exit report = run_to_end(*state, exit_with(code));
+
+        assert_int_equal(report.how, HCS_EXIT_CODE);
+        assert_int_equal(report.code, code);
+    }
+}
+
+static void c04_signal_is_a_signal_and_no_code(void **state)
+{
+    static const int numbers[] = { SIGSEGV, SIGKILL, SIGTERM, SIGABRT };
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        hcs_exit report = run_to_end(*state, die_by(numbers[i]));
+
+        assert_int_equal(report.how, HCS_EXIT_SIGNAL);
+        assert_int_equal(report.signal, numbers[i]);
+        assert_int_equal(report.code, 0);
+    }
+}
+
+static void c05_process_events_are_in_order_and_carry_the_report(void **state)
+{
+    struct life *life = *state;
+    hcs_process *process;
+    hcs_event event;
+
+    expect(life, HCS_EVENT_SYSTEM_CREATED);
+    expect(life, HCS_EVENT_SYSTEM_STARTED);
+    process = run(life, exit_with(42));
+    event = expect(life, HCS_EVENT_PROCESS_STARTED);
+    assert_int_equal(event.process_id, hcs_process_id(process));
+    event = expect(life, HCS_EVENT_PROCESS_EXITED);
+    assert_int_equal(event.process_id, hcs_process_id(process));
+    assert_int_equal(event.has_exit, 1);
+    assert_int_equal(event.exit.code, 42);
+    assert_non_null(strstr(event.detail, "\"ExitCode\":42"));
+    assert_int_equal(event.detail_length, strlen(event.detail));
+    hcs_process_close(process);
+}
+
+static void c06_shut_down_is_a_graceful_exit_by_the_client(void **state)
+{
+    struct life *life = *state;
+    hcs_exit report = HCS_EXIT_INIT;
+
+    OK(hcs_system_shut_down(life->system, NULL, &err));
+    OK(hcs_system_wait(life->system, DEADLINE_MS, &report, &err));
+    assert_int_equal(report.how, HCS_EXIT_STATUS);
+    assert_int_equal(report.type, HCS_EXIT_TYPE_GRACEFUL);
+    assert_int_equal(report.initiator, HCS_INITIATOR_CLIENT);
+    assert_int_equal(report.status, HCS_OK);
+}
+
+static void c07_terminate_is_a_forced_exit_by_the_client(void **state)
+{
+    struct life *life = *state;
+    hcs_exit report = HCS_EXIT_INIT;
+
+    OK(hcs_system_terminate(life->system, NULL, &err));
+    OK(hcs_system_wait(life->system, 0, &report, &err)); /* terminate is done when it has ended */
+    assert_int_equal(report.type, HCS_EXIT_TYPE_FORCED);
+    assert_int_equal(report.initiator, HCS_INITIATOR_CLIENT);
+}
+
+static void c08_processes_end_before_their_system(void **state)
+{
+    struct life *life = *state;
+
+    for (int i = 0; i < 3; i++)
+        hcs_process_close(run(life, hang()));
+    OK(hcs_system_terminate(life->system, NULL, &err));
+    expect(life, HCS_EVENT_SYSTEM_CREATED);
+    expect(life, HCS_EVENT_SYSTEM_STARTED);
+    for (int i = 0; i < 3; i++)
+        expect(life, HCS_EVENT_PROCESS_STARTED);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(expect(life, HCS_EVENT_PROCESS_EXITED).exit.signal, SIGKILL);
+    expect(life, HCS_EVENT_SYSTEM_EXITED);
+}
+
+static void c09_a_system_that_was_never_started_can_be_terminated(void **state)
+{
+    struct life *life = *state;
+
+    OK(hcs_system_terminate(life->system, NULL, &err));
+    expect(life, HCS_EVENT_SYSTEM_CREATED);
+    expect(life, HCS_EVENT_SYSTEM_EXITED);
+}
+
+static void c10_a_system_lives_on_when_its_programs_have_ended(void **state)
+{
+    struct life *life = *state;
+    hcs_exit report = HCS_EXIT_INIT;
+
+    run_to_end(life, exit_with(0));
+    FAILS(hcs_system_wait(life->system, 0, &report, &err), HCS_E_OPERATION_TIMEOUT);
+    run_to_end(life, exit_with(0));
+}
+
+/* ---- refusals ---- */
+
+static void c20_start_twice_is_refused(void **state)
+{
+    FAILS(hcs_system_start(((struct life *) *state)->system, NULL, &err), HCS_E_INVALID_STATE);
+}
+
+static void c21_shut_down_before_start_is_refused(void **state)
+{
+    FAILS(hcs_system_shut_down(((struct life *) *state)->system, NULL, &err), HCS_E_INVALID_STATE);
+}
+
+static void c22_process_before_start_is_refused(void **state)
+{
+    hcs_process *process = NULL;
+
+    FAILS(hcs_process_create(((struct life *) *state)->system, exit_with(0), NULL, &process, NULL, &err),
+          HCS_E_INVALID_STATE);
+    assert_null(process);
+}
+
+static void c23_everything_after_the_end_is_already_stopped(void **state)
+{
+    struct life *life = *state;
+    hcs_process *process = NULL;
+
+    OK(hcs_system_terminate(life->system, NULL, &err));
+    FAILS(hcs_system_terminate(life->system, NULL, &err), HCS_E_SYSTEM_ALREADY_STOPPED);
+    FAILS(hcs_system_shut_down(life->system, NULL, &err), HCS_E_SYSTEM_ALREADY_STOPPED);
+    FAILS(hcs_system_start(life->system, NULL, &err), HCS_E_SYSTEM_ALREADY_STOPPED);
+    FAILS(hcs_process_create(life->system, exit_with(0), NULL, &process, NULL, &err), HCS_E_SYSTEM_ALREADY_STOPPED);
+}
+
+static void c24_a_taken_id_is_refused(void **state)
+{
+    struct life *life = *state;
+    hcs_system *second = NULL;
+
+    FAILS(hcs_system_create(host, life->id, document, &second, NULL, &err), HCS_E_SYSTEM_ALREADY_EXISTS);
+    assert_null(second);
+    assert_non_null(strstr(err.text, life->id));
+}
+
+static void c25_an_unknown_id_is_not_found(void **state)
+{
+    hcs_system *system = NULL;
+    hcs_stream *stream = NULL;
+    hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
+
+    (void) state;
+    FAILS(hcs_system_open(host, "nobody", &system, &err), HCS_E_SYSTEM_NOT_FOUND);
+    options.system_id = "nobody";
+    FAILS(hcs_stream_open(host, &options, &stream, &err), HCS_E_SYSTEM_NOT_FOUND);
+}
+
+static void c26_a_missing_program_is_an_error_without_events(void **state)
+{
+    struct life *life = *state;
+    hcs_process *process = NULL;
+
+    FAILS(hcs_process_create(life->system, missing_program, NULL, &process, NULL, &err),
+          HCS_E_WIN32_FILE_NOT_FOUND);
+    assert_non_null(strstr(err.text, "no-such-program"));
+    expect(life, HCS_EVENT_SYSTEM_CREATED);
+    expect(life, HCS_EVENT_SYSTEM_STARTED);
+    run_to_end(life, exit_with(1));
+    expect(life, HCS_EVENT_PROCESS_STARTED);
+}
+
+static void c27_null_where_it_must_not_be_is_a_pointer_error(void **state)
+{
+    hcs_system *system = NULL;
+    hcs_exit report = HCS_EXIT_INIT;
+
+    (void) state;
+    FAILS(hcs_system_create(NULL, "a", document, &system, NULL, &err), HCS_E_POINTER);
+    FAILS(hcs_system_create(host, NULL, document, &system, NULL, &err), HCS_E_POINTER);
+    FAILS(hcs_system_create(host, "a", NULL, &system, NULL, &err), HCS_E_POINTER);
+    FAILS(hcs_system_start(NULL, NULL, &err), HCS_E_POINTER);
+    FAILS(hcs_process_wait(NULL, 0, &report, &err), HCS_E_POINTER);
+    hcs_system_close(NULL);
+    hcs_process_close(NULL);
+    hcs_stream_close(NULL);
+    hcs_op_close(NULL);
+    hcs_host_close(NULL);
+    hcs_string_free(NULL);
+}
+
+static void c28_errors_leave_outputs_alone_and_name_the_place(void **state)
+{
+    hcs_system *system = (hcs_system *) (uintptr_t) 1;
+
+    (void) state;
+    FAILS(hcs_system_create(host, "bad", "{\n\"Owner\": oops}", &system, NULL, &err), HCS_E_INVALID_JSON);
+    assert_ptr_equal(system, (void *) (uintptr_t) 1);
+    assert_non_null(strstr(err.text, "line 2"));
+    assert_true(err.where[0] != 0);
+    assert_null(strchr(err.text, '\n'));
+}
+
+/* ---- handles ---- */
+
+static void c30_closing_a_handle_ends_nothing(void **state)
+{
+    struct life *life = *state;
+    hcs_system *second = NULL;
+    hcs_exit report = HCS_EXIT_INIT;
+
+    OK(hcs_system_open(host, life->id, &second, &err));
+    hcs_system_close(second);
+    FAILS(hcs_system_wait(life->system, 0, &report, &err), HCS_E_OPERATION_TIMEOUT);
+}
+
+static void c31_a_handle_never_means_a_later_system_of_the_same_id(void **state)
+{
+    struct life *life = *state;
+    hcs_system *later = NULL;
+    hcs_exit report = HCS_EXIT_INIT;
+
+    OK(hcs_system_terminate(life->system, NULL, &err));
+    OK(hcs_system_create(host, life->id, document, &later, NULL, &err));
+    FAILS(hcs_system_start(life->system, NULL, &err), HCS_E_SYSTEM_ALREADY_STOPPED);
+    OK(hcs_system_wait(life->system, 0, &report, &err));
+    OK(hcs_system_start(later, NULL, &err));
+    OK(hcs_system_terminate(later, NULL, &err));
+    hcs_system_close(later);
+}
+
+static void c32_the_exit_can_be_asked_after_the_end(void **state)
+{
+    struct life *life = *state;
+    hcs_process *process = run(life, exit_with(7));
+    hcs_system *late = NULL;
+    hcs_exit report = HCS_EXIT_INIT;
+
+    OK(hcs_system_shut_down(life->system, NULL, &err));
+    OK(hcs_system_wait(life->system, DEADLINE_MS, &report, &err));
+    OK(hcs_system_open(host, life->id, &late, &err));
+    report = (hcs_exit) HCS_EXIT_INIT;
+    OK(hcs_system_wait(late, 0, &report, &err));
+    assert_int_equal(report.type, HCS_EXIT_TYPE_GRACEFUL);
+    OK(hcs_process_wait(process, 0, &report, &err));
+    hcs_process_close(process);
+    hcs_system_close(late);
+}
+
+static void c33_a_forgotten_system_is_not_found(void **state)
+{
+    struct life *life = *state;
+    hcs_system *system = NULL;
+
+    FAILS(hcs_system_forget(life->system, &err), HCS_E_INVALID_STATE);
+    OK(hcs_system_terminate(life->system, NULL, &err));
+    OK(hcs_system_forget(life->system, &err));
+    FAILS(hcs_system_open(host, life->id, &system, &err), HCS_E_SYSTEM_NOT_FOUND);
+}
+
+static void c34_handles_outlive_their_host(void **state)
+{
+    struct life *life = *state;
+    hcs_host *other = NULL;
+    hcs_system *system = NULL;
+    char *properties = NULL;
+
+    OK(hcs_host_open(NULL, &other, &err));
+    OK(hcs_system_open(other, life->id, &system, &err));
+    hcs_host_close(other);
+    OK(hcs_system_properties(system, &properties, &err));
+    assert_non_null(strstr(properties, life->id));
+    hcs_string_free(properties);
+    hcs_system_close(system);
+}
+
+static void c35_signals_reach_the_process(void **state)
+{
+    struct life *life = *state;
+    hcs_process *process = run(life, hang());
+    hcs_exit report = HCS_EXIT_INIT;
+
+    FAILS(hcs_process_wait(process, 0, &report, &err), HCS_E_OPERATION_TIMEOUT);
+    FAILS(hcs_process_signal(process, 0, &err), HCS_E_INVALIDARG);
+    FAILS(hcs_process_signal(process, 4711, &err), HCS_E_INVALIDARG);
+    OK(hcs_process_signal(process, SIGTERM, &err));
+    OK(hcs_process_wait(process, DEADLINE_MS, &report, &err));
+    assert_int_equal(report.signal, SIGTERM);
+    FAILS(hcs_process_signal(process, SIGTERM, &err), HCS_E_PROCESS_ALREADY_STOPPED);
+    hcs_process_close(process);
+}
+
+/* ---- operations ---- */
+
+static void c40_operations_are_done_once_and_keep_their_result(void **state)
+{
+    struct life *life = *state;
+    hcs_op *op = NULL;
+
+    OK(hcs_system_start(life->system, &op, &err));
+    struct pollfd p = { .fd = hcs_op_pollable(op), .events = POLLIN };
+    assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
+    OK(hcs_op_wait(op, 0, &err));
+    OK(hcs_op_wait(op, 0, &err));
+    hcs_op_close(op);
+}
+
+static void c41_a_failing_operation_tells_why(void **state)
+{
+    struct life *life = *state;
+    hcs_op *op = NULL;
+
+    OK(hcs_system_start(life->system, &op, &err));
+    FAILS(hcs_op_wait(op, DEADLINE_MS, &err), HCS_E_INVALID_STATE);
+    FAILS(hcs_op_wait(op, 0, &err), HCS_E_INVALID_STATE);
+    hcs_op_close(op);
+}
+
+static void c42_closing_a_pending_operation_does_not_stop_the_verb(void **state)
+{
+    struct life *life = *state;
+    hcs_op *op = NULL;
+
+    OK(hcs_system_start(life->system, &op, &err));
+    hcs_op_close(op);
+    expect(life, HCS_EVENT_SYSTEM_CREATED);
+    expect(life, HCS_EVENT_SYSTEM_STARTED);
+}
+
+static void c43_a_process_can_be_created_without_blocking(void **state)
+{
+    struct life *life = *state;
+    hcs_process *process = NULL;
+    hcs_op *op = NULL;
+    hcs_exit report = HCS_EXIT_INIT;
+
+    OK(hcs_process_create(life->system, exit_with(9), NULL, &process, &op, &err));
+    assert_non_null(process);
+    OK(hcs_op_wait(op, DEADLINE_MS, &err));
+    hcs_op_close(op);
+    assert_true(hcs_process_id(process) > 0);
+    OK(hcs_process_wait(process, DEADLINE_MS, &report, &err));
+    assert_int_equal(report.code, 9);
+    hcs_process_close(process);
+}
+
+/* ---- standard handles ---- */
+
+static void c50_pipes_that_the_document_asks_for(void **state)
+{
+    struct life *life = *state;
+    hcs_process *process = NULL;
+    hcs_exit report = HCS_EXIT_INIT;
+    char text[64] = "";
+
+    if (is_fake()) {
+        print_message("fake processes have no output\n");
+        skip();
+    }
+    OK(hcs_process_create(life->system, "{\"CommandArgs\":[\"cat\"],\"CreateStdInPipe\":true,\"CreateStdOutPipe\":true}",
+                          NULL, &process, NULL, &err));
+    int in = hcs_process_take_stdio(process, HCS_STDIN), out = hcs_process_take_stdio(process, HCS_STDOUT);
+    assert_true(in >= 0 && out >= 0);
+    assert_int_equal(hcs_process_take_stdio(process, HCS_STDOUT), HCS_POLLABLE_NONE);
+    assert_int_equal(hcs_process_take_stdio(process, HCS_STDERR), HCS_POLLABLE_NONE);
+    assert_int_equal(write(in, "hello", 5), 5);
+    assert_int_equal(read(out, text, sizeof text), 5);
+    assert_string_equal(text, "hello");
+    close(in); /* end of input is the end of cat */
+    OK(hcs_process_wait(process, DEADLINE_MS, &report, &err));
+    assert_int_equal(read(out, text, sizeof text), 0);
+    close(out);
+    hcs_process_close(process);
+}
+
+static void c51_handles_that_are_given(void **state)
+{
+    struct life *life = *state;
+    hcs_stdio stdio = HCS_STDIO_INIT;
+    hcs_process *process = NULL;
+    char text[64] = "";
+    int ends[2];
+
+    if (is_fake()) {
+        print_message("fake processes have no output\n");
+        skip();
+    }
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    stdio.out = ends[1];
+    OK(hcs_process_create(life->system, "{\"CommandLine\":\"echo given\"}", &stdio, &process, NULL, &err));
+    close(ends[1]);
+    assert_int_equal(read(ends[0], text, sizeof text), 6);
+    assert_string_equal(text, "given\n");
+    assert_int_equal(read(ends[0], text, sizeof text), 0); /* nobody else holds the other end */
+    close(ends[0]);
+    hcs_process_close(process);
+    stdio.out = 1;
+    FAILS(hcs_process_create(life->system, "{\"CommandArgs\":[\"echo\"],\"CreateStdOutPipe\":true}", &stdio, &process,
+                             NULL, &err), HCS_E_INVALIDARG);
+}
+
+/* ---- streams ---- */
+
+static void c60_numbers_of_the_host_are_dense(void **state)
+{
+    hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
+    hcs_stream *stream = NULL;
+    hcs_event event = HCS_EVENT_INIT;
+    struct life *life = *state;
+    uint64_t last = 0;
+
+    OK(hcs_stream_open(host, &options, &stream, &err));
+    for (int i = 0; i < 5; i++)
+        run_to_end(life, exit_with(i));
+    for (int i = 0; i < 10; i++) {
+        OK(hcs_stream_next(stream, DEADLINE_MS, &event, &err));
+        if (last)
+            assert_int_equal(event.sequence, last + 1);
+        last = event.sequence;
+    }
+    FAILS(hcs_stream_next(stream, 0, &event, &err), HCS_E_OPERATION_TIMEOUT);
+    hcs_stream_close(stream);
+}
+
+static void c61_a_stream_of_a_system_ends_with_it_and_says_so(void **state)
+{
+    struct life *life = *state;
+    hcs_event event = HCS_EVENT_INIT;
+
+    OK(hcs_system_terminate(life->system, NULL, &err));
+    expect(life, HCS_EVENT_SYSTEM_CREATED);
+    expect(life, HCS_EVENT_SYSTEM_STARTED);
+    expect(life, HCS_EVENT_SYSTEM_EXITED);
+    event = next(life);
+    assert_int_equal(event.kind, HCS_EVENT_END);
+    assert_non_null(strstr(event.detail, "exited"));
+    FAILS(hcs_stream_next(life->stream, DEADLINE_MS, &event, &err), HCS_E_WIN32_NO_MORE_ITEMS);
+    FAILS(hcs_stream_next(life->stream, DEADLINE_MS, &event, &err), HCS_E_WIN32_NO_MORE_ITEMS);
+}
+
+static void c62_a_stream_resumes_after_an_exact_event(void **state)
+{
+    struct life *life = *state;
+    hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
+    hcs_stream *stream = NULL;
+    hcs_event event = HCS_EVENT_INIT;
+    uint64_t after = expect(life, HCS_EVENT_SYSTEM_CREATED).sequence;
+
+    options.from = HCS_FROM_AFTER;
+    options.after = after;
+    options.system_id = life->id;
+    OK(hcs_stream_open(host, &options, &stream, &err));
+    OK(hcs_stream_next(stream, DEADLINE_MS, &event, &err));
+    assert_int_equal(event.kind, HCS_EVENT_SYSTEM_STARTED);
+    hcs_stream_close(stream);
+    options.after = UINT64_MAX / 4;
+    FAILS(hcs_stream_open(host, &options, &stream, &err), HCS_E_INVALIDARG);
+}
+
+static void c63_the_pollable_is_ready_exactly_when_there_is_something(void **state)
+{
+    struct life *life = *state;
+    struct pollfd p = { .fd = hcs_stream_pollable(life->stream), .events = POLLIN };
+
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
+        next(life);
+    }
+    assert_int_equal(poll(&p, 1, 0), 0);
+    OK(hcs_system_terminate(life->system, NULL, &err));
+    assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
+    expect(life, HCS_EVENT_SYSTEM_EXITED);
+    assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
+    assert_int_equal(next(life).kind, HCS_EVENT_END);
+}
+
+static void *read_one(void *context)
+{
+    static hcs_event event = HCS_EVENT_INIT;
+    hcs_error ignored = HCS_ERROR_INIT;
+
+    return hcs_stream_next(context, DEADLINE_MS, &event, &ignored) == HCS_OK ? &event : NULL;
+}
+
+static void c64_end_wakes_a_reader_on_another_thread(void **state)
+{
+    struct life *life = *state;
+    pthread_t thread;
+    void *result;
+
+    expect(life, HCS_EVENT_SYSTEM_CREATED);
+    expect(life, HCS_EVENT_SYSTEM_STARTED);
+    assert_int_equal(pthread_create(&thread, NULL, read_one, life->stream), 0);
+    hcs_stream_end(life->stream);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_non_null(result);
+    assert_int_equal(((hcs_event *) result)->kind, HCS_EVENT_END);
+}
+
+static void c65_any_number_of_streams_see_the_same(void **state)
+{
+    struct life *life = *state;
+    hcs_stream *streams[64];
+    hcs_event event = HCS_EVENT_INIT;
+    hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
+    uint64_t sequence[4] = { 0 };
+
+    options.system_id = life->id;
+    for (int i = 0; i < 64; i++)
+        OK(hcs_stream_open(host, &options, &streams[i], &err));
+    run_to_end(life, exit_with(0));
+    OK(hcs_system_terminate(life->system, NULL, &err));
+    for (int i = 0; i < 64; i++) {
+        for (int j = 0; j < 4; j++) {
+            OK(hcs_stream_next(streams[i], DEADLINE_MS, &event, &err));
+            if (i == 0)
+                sequence[j] = event.sequence;
+            assert_int_equal(event.sequence, sequence[j]);
+        }
+        hcs_stream_close(streams[i]);
+    }
+}
+
+static void c66_an_event_is_told_before_the_call_that_caused_it_returns(void **state)
+{
+    struct life *life = *state;
+
+    expect(life, HCS_EVENT_SYSTEM_CREATED);
+    OK(hcs_system_start(life->system, NULL, &err));
+    struct pollfd p = { .fd = hcs_stream_pollable(life->stream), .events = POLLIN };
+    assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
+    expect(life, HCS_EVENT_SYSTEM_STARTED);
+}
+
+/* ---- information ---- */
+
+static void c70_properties_tell_state_and_exit(void **state)
+{
+    struct life *life = *state;
+    char *text = NULL;
+
+    OK(hcs_system_properties(life->system, &text, &err));
+    assert_non_null(strstr(text, "Created"));
+    hcs_string_free(text);
+    OK(hcs_system_start(life->system, NULL, &err));
+    OK(hcs_system_properties(life->system, &text, &err));
+    assert_non_null(strstr(text, "Running"));
+    hcs_string_free(text);
+    OK(hcs_system_terminate(life->system, NULL, &err));
+    OK(hcs_system_properties(life->system, &text, &err));
+    assert_non_null(strstr(text, "Stopped"));
+    assert_non_null(strstr(text, "ForcedExit"));
+    hcs_string_free(text);
+}
+
+static void c71_enumeration_honours_its_query(void **state)
+{
+    struct life *life = *state;
+    char query[200], *text = NULL;
+
+    snprintf(query, sizeof query, "{\"Ids\":[\"%s\"]}", life->id);
+    OK(hcs_host_enumerate(host, query, &text, &err));
+    assert_non_null(strstr(text, life->id));
+    hcs_string_free(text);
+    OK(hcs_host_enumerate(host, "{\"Owners\":[\"nobody\"]}", &text, &err));
+    assert_string_equal(text, "[]");
+    hcs_string_free(text);
+    FAILS(hcs_host_enumerate(host, "{\"Idz\":[]}", &text, &err), HCS_E_INVALID_JSON);
+    OK(hcs_host_info(host, &text, &err));
+    assert_non_null(strstr(text, "hcsd"));
+    hcs_string_free(text);
+}
+
+static int connect_host(void **state)
+{
+    (void) state;
+    if (hcs_host_open(NULL, &host, &err) < 0) {
+        print_error("%s\n", err.text);
+        return -1;
+    }
+    return 0;
+}
+
+static int disconnect_host(void **state)
+{
+    (void) state;
+    hcs_host_close(host);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+#define CREATED(name) cmocka_unit_test_setup_teardown(name, begin_life, end_life)
+#define RUNNING(name) cmocka_unit_test_setup_teardown(name, begin_running, end_life)
+    const struct CMUnitTest promises[] = {
+        CREATED(c01_created_is_the_first_event),
+        CREATED(c02_started_follows_start),
+        RUNNING(c03_exit_code_is_the_programs_own),
+        RUNNING(c04_signal_is_a_signal_and_no_code),
+        RUNNING(c05_process_events_are_in_order_and_carry_the_report),
+        RUNNING(c06_shut_down_is_a_graceful_exit_by_the_client),
+        RUNNING(c07_terminate_is_a_forced_exit_by_the_client),
+        RUNNING(c08_processes_end_before_their_system),
+        CREATED(c09_a_system_that_was_never_started_can_be_terminated),
+        RUNNING(c10_a_system_lives_on_when_its_programs_have_ended),
+        RUNNING(c20_start_twice_is_refused),
+        CREATED(c21_shut_down_before_start_is_refused),
+        CREATED(c22_process_before_start_is_refused),
+        RUNNING(c23_everything_after_the_end_is_already_stopped),
+        CREATED(c24_a_taken_id_is_refused),
+        CREATED(c25_an_unknown_id_is_not_found),
+        RUNNING(c26_a_missing_program_is_an_error_without_events),
+        CREATED(c27_null_where_it_must_not_be_is_a_pointer_error),
+        CREATED(c28_errors_leave_outputs_alone_and_name_the_place),
+        RUNNING(c30_closing_a_handle_ends_nothing),
+        RUNNING(c31_a_handle_never_means_a_later_system_of_the_same_id),
+        RUNNING(c32_the_exit_can_be_asked_after_the_end),
+        RUNNING(c33_a_forgotten_system_is_not_found),
+        RUNNING(c34_handles_outlive_their_host),
+        RUNNING(c35_signals_reach_the_process),
+        CREATED(c40_operations_are_done_once_and_keep_their_result),
+        RUNNING(c41_a_failing_operation_tells_why),
+        CREATED(c42_closing_a_pending_operation_does_not_stop_the_verb),
+        RUNNING(c43_a_process_can_be_created_without_blocking),
+        RUNNING(c50_pipes_that_the_document_asks_for),
+        RUNNING(c51_handles_that_are_given),
+        RUNNING(c60_numbers_of_the_host_are_dense),
+        RUNNING(c61_a_stream_of_a_system_ends_with_it_and_says_so),
+        RUNNING(c62_a_stream_resumes_after_an_exact_event),
+        RUNNING(c63_the_pollable_is_ready_exactly_when_there_is_something),
+        RUNNING(c64_end_wakes_a_reader_on_another_thread),
+        RUNNING(c65_any_number_of_streams_see_the_same),
+        CREATED(c66_an_event_is_told_before_the_call_that_caused_it_returns),
+        CREATED(c70_properties_tell_state_and_exit),
+        CREATED(c71_enumeration_honours_its_query),
+    };
+
+    if (argc < 2)
+        return 2;
+    driver = argv[1];
+    if (strcmp(driver, "plain") == 0)
+        snprintf(document, sizeof document, "{\"Owner\":\"conformance\",\"SchemaVersion\":{\"Major\":2,\"Minor\":1},"
+                                            "\"Container\":{\"IsolationType\":\"None\"}}");
+    else
+        snprintf(document, sizeof document, "{\"Owner\":\"conformance\",\"SchemaVersion\":{\"Major\":2,\"Minor\":1},"
+                                            "\"Container\":{\"Storage\":{\"Path\":\"%s\"}}}", argc > 2 ? argv[2] : "/");
+    return cmocka_run_group_tests_name(driver, promises, connect_host, disconnect_host);
+}

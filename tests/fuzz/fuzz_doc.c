@@ -1,0 +1,130 @@
+/* fuzz_doc.c - any text as each kind of document, as an id, as an event and as an exit report.
+ * What is refused has a text; what is accepted keeps the promises of its type. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "doc.h"
+#include "event.h"
+#include "exit.h"
+#include "fuzz.h"
+#include "utf.h"
+
+#define CHECK(condition) do { if (!(condition)) abort(); } while (0)
+
+static void check_refusal(hcs_result r, const hcs_error *err)
+{
+    CHECK(r < 0 && r == err->code);
+    CHECK(err->text[0] && !strchr(err->text, '\n'));
+    CHECK(utf8_valid(err->text, strlen(err->text)));
+}
+
+static void check_system(const char *text)
+{
+    hcs_error err = HCS_ERROR_INIT;
+    struct doc_system *doc = NULL;
+    hcs_result r = doc_system_parse(text, &doc, &err);
+
+    if (r < 0) {
+        CHECK(!doc);
+        check_refusal(r, &err);
+        return;
+    }
+    CHECK(doc->owner && strcmp(doc->text, text) == 0);
+    CHECK((doc->isolation == DOC_ISOLATION_NONE) == !doc->storage_path);
+    CHECK(!doc->storage_path || doc->storage_path[0] == '/');
+    CHECK((doc->processor_count != 0) + (doc->processor_weight != 0) + (doc->processor_maximum != 0) <= 1);
+    CHECK(doc->processor_weight <= 10000 && doc->processor_maximum <= 10000);
+    for (size_t i = 0; i < doc->n_mapped; i++) {
+        CHECK(doc->mapped[i].host_path[0] == '/' && doc->mapped[i].container_path[0] == '/');
+        CHECK(!strstr(doc->mapped[i].container_path, "/../"));
+    }
+    doc_system_drop(doc);
+}
+
+static void check_process(const char *text)
+{
+    hcs_error err = HCS_ERROR_INIT;
+    struct doc_process *doc = NULL;
+    hcs_result r = doc_process_parse(text, &doc, &err);
+    size_t bytes = 0;
+
+    if (r < 0) {
+        CHECK(!doc);
+        check_refusal(r, &err);
+        return;
+    }
+    CHECK(doc->n_arguments > 0 && doc->arguments[0][0]);
+    for (size_t i = 0; i < doc->n_arguments; i++)
+        bytes += strlen(doc->arguments[i]) + 1;
+    for (size_t i = 0; i < doc->n_environment; i++) {
+        CHECK(strchr(doc->environment[i], '=') > doc->environment[i]);
+        bytes += strlen(doc->environment[i]) + 1;
+    }
+    CHECK(bytes <= DOC_ARGUMENT_BYTES_MAX);
+    CHECK(!doc->arguments[doc->n_arguments] && !doc->environment[doc->n_environment]);
+    doc_process_drop(doc);
+}
+
+static void check_query(const char *text)
+{
+    hcs_error err = HCS_ERROR_INIT;
+    struct doc_query *doc = NULL;
+    hcs_result r = doc_query_parse(text, &doc, &err);
+
+    if (r < 0)
+        check_refusal(r, &err);
+    else
+        (void) doc_query_matches(doc, "a", "Container", "me");
+    doc_query_drop(doc);
+}
+
+/* An event that was understood encodes to one that is understood the same. */
+static void check_event(const char *text)
+{
+    hcs_event event = HCS_EVENT_INIT, back = HCS_EVENT_INIT;
+    json_t *json = json_loads(text, 0, NULL), *again;
+    hcs_error err = HCS_ERROR_INIT;
+    struct buf b;
+    hcs_result r;
+
+    if (!json)
+        return;
+    buf_init(&b, 16 << 20);
+    r = event_view(json, &event, &err);
+    if (r < 0) {
+        check_refusal(r, &err);
+    } else {
+        CHECK(event_encode(&event, &b) >= 0);
+        again = json_loadb(b.data, b.length, 0, NULL);
+        CHECK(again && event_view(again, &back, NULL) >= 0);
+        CHECK(back.sequence == event.sequence && back.kind == event.kind);
+        CHECK(back.process_id == event.process_id && back.has_exit == event.has_exit);
+        CHECK(memcmp(&back.exit, &event.exit, sizeof back.exit) == 0);
+        CHECK(strcmp(back.system.owner, event.system.owner) == 0);
+        CHECK(strcmp(back.detail, event.detail) == 0);
+        json_decref(again);
+    }
+    buf_done(&b);
+    json_decref(json);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    hcs_error err = HCS_ERROR_INIT;
+    char *text = malloc(size + 1);
+    hcs_result r;
+
+    CHECK(text);
+    memcpy(text, data, size);
+    text[size] = '\0';
+    check_system(text);
+    check_process(text);
+    check_query(text);
+    check_event(text);
+    r = doc_check_id(text, &err);
+    if (r < 0)
+        check_refusal(r, &err);
+    (void) exit_signal_number(text);
+    free(text);
+    return 0;
+}

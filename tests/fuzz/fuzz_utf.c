@@ -1,0 +1,69 @@
+/* fuzz_utf.c - any bytes as UTF-16 and as UTF-8: lengths agree, nothing malformed comes out, and
+ * what comes out converts back to itself. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "utf.h"
+
+#define CHECK(condition) do { if (!(condition)) abort(); } while (0)
+
+static void check_utf16(const uint16_t *units, size_t n)
+{
+    int lossy = 0, again = 0;
+    size_t length = utf8_length_of_utf16(units, n, &lossy), n_back;
+    uint16_t *back;
+    char *bytes = malloc(length + 1);
+
+    CHECK(bytes);
+    CHECK(utf8_from_utf16(units, n, bytes) == length);
+    CHECK(utf8_valid(bytes, length));
+    n_back = utf16_length_of_utf8(bytes, length, &again);
+    CHECK(n_back == n && !again); /* a lone surrogate and its replacement are one unit each */
+    back = malloc(2 * n_back + 1);
+    CHECK(back);
+    CHECK(utf16_from_utf8(bytes, length, back) == n_back);
+    if (!lossy)
+        CHECK(memcmp(back, units, 2 * n) == 0);
+    free(back);
+    free(bytes);
+}
+
+static void check_utf8(const char *bytes, size_t n)
+{
+    int lossy = 0;
+    size_t n_units = utf16_length_of_utf8(bytes, n, &lossy), cut;
+    uint16_t *units = malloc(2 * n_units + 1);
+    char *copy = malloc(n + 1);
+
+    CHECK(units && copy);
+    CHECK(utf16_from_utf8(bytes, n, units) == n_units);
+    CHECK(utf8_valid(bytes, n) == !lossy);
+    if (!lossy)
+        CHECK(utf8_length_of_utf16(units, n_units, &lossy) == n && !lossy);
+    check_utf16(units, n_units);
+    for (size_t room = 0; room <= n && room < 16; room++) {
+        cut = utf8_cut(bytes, n, room);
+        CHECK(cut <= room && (lossy || utf8_valid(bytes, cut)));
+    }
+    memcpy(copy, bytes, n);
+    utf8_make_printable(copy, n);
+    CHECK(utf8_valid(copy, n));
+    free(copy);
+    free(units);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    uint16_t *units = malloc(size + 1);
+    char *bytes = malloc(size + 1);
+
+    CHECK(units && bytes);
+    memcpy(units, data, size & ~(size_t) 1);
+    memcpy(bytes, data, size);
+    check_utf16(units, size / 2);
+    check_utf8(bytes, size);
+    free(bytes);
+    free(units);
+    return 0;
+}

@@ -1,0 +1,160 @@
+"""hcsd as a service: started by the first client, leaves when idle, introspection, systemd's protocol."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from conftest import HCS, HCSD, CallFailed, Service, wait_for
+
+
+@pytest.fixture
+def absent(place, request):
+    """A place where no service runs yet."""
+    path = place / request.node.name[:20]
+    path.mkdir()
+    s = Service(path, start=False)
+    yield s
+    for pid in daemons(s):
+        os.kill(pid, signal.SIGTERM)
+    wait_for(lambda: not daemons(s), "the services of this test are gone")
+
+
+def daemons(s):
+    """Services whose state directory is ours."""
+    pids = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            with open(f"/proc/{entry}/environ", "rb") as f:
+                environ = f.read()
+            with open(f"/proc/{entry}/cmdline", "rb") as f:
+                cmdline = f.read()
+        except OSError:
+            continue
+        if f"HCS_STATE_DIR={s.root / 'state'}".encode() in environ and b"hcsd" in cmdline.split(b"\0")[0]:
+            pids.append(int(entry))
+    return pids
+
+
+def test_first_client_starts_it(absent):
+    assert not absent.socket.exists()
+    info = json.loads(absent.hcs("version", "--format", "json", check=0).stdout)
+    assert info["service"]["version"]
+    assert len(daemons(absent)) == 1
+
+
+def test_many_first_clients_start_one(absent):
+    clients = [absent.popen("list", stdout=subprocess.DEVNULL) for _ in range(16)]
+    assert [p.wait(60) for p in clients] == [0] * 16
+    assert len(daemons(absent)) == 1
+
+
+def test_stale_socket_is_replaced(absent):
+    absent.socket.parent.mkdir()
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(absent.socket))
+    absent.hcs("list", check=0)
+
+
+def test_it_leaves_when_idle_and_is_started_again(place):
+    path = place / "idle"
+    path.mkdir()
+    s = Service(path, "--idle-exit", "1")
+    assert s.process.wait(30) == 0
+    assert not s.socket.exists()
+    for _ in range(2):
+        s.hcs("list", check=0)
+    for pid in daemons(s):
+        os.kill(pid, signal.SIGTERM)
+    wait_for(lambda: not daemons(s), "it is gone")
+
+
+def test_it_stays_while_a_system_lives(place, document):
+    path = place / "stays"
+    path.mkdir()
+    s = Service(path, "--idle-exit", "1")
+    s.hcs("create", "-", "--id", "alive", input=json.dumps(document), check=0)
+    with pytest.raises(subprocess.TimeoutExpired):
+        s.process.wait(2.5)
+    s.hcs("kill", "alive", check=0)
+    assert s.process.wait(30) == 0
+
+
+def test_missing_hcsd_is_a_clear_error(absent):
+    r = absent.hcs("list", env={"HCS_HCSD": "/no/such/hcsd"})
+    assert r.returncode != 0
+    assert "/no/such/hcsd" in r.stderr and "HCS_HCSD" in r.stderr
+
+
+def test_hcsd_that_cannot_start_is_a_clear_error(absent):
+    (absent.root / "state").write_text("a file where a directory should be")
+    r = absent.hcs("list")
+    assert r.returncode != 0
+    assert "hcsd.log" in r.stderr
+
+
+def test_other_users_are_refused(service):
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become another user")
+    os.chmod(service.root, 0o755)
+    r = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", HCS, "list"], env=service.env,
+                       capture_output=True, text=True)
+    os.chmod(service.root, 0o700)
+    assert r.returncode != 0
+    assert "denied" in r.stderr.lower() or "may not" in r.stderr
+
+
+def test_interface_is_served(service):
+    with service.connect() as w:
+        info = w.call("GetInfo", interface="org.varlink.service")
+        assert "org.libhcs.ComputeService" in info["interfaces"]
+        text = w.call("GetInterfaceDescription", {"interface": "org.libhcs.ComputeService"},
+                      interface="org.varlink.service")["description"]
+        with open(os.path.join(os.environ["SOURCE_ROOT"], "idl/org.libhcs.ComputeService.varlink")) as f:
+            assert text == f.read()
+
+
+def test_socket_activation(absent):
+    """systemd's protocol: the listening socket is descriptor 3."""
+    absent.socket.parent.mkdir()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(absent.socket))
+        listener.listen()
+        script = 'exec 3<&"$1"; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$2" --idle-exit 1'
+        p = subprocess.Popen(["sh", "-c", script, "sh", str(listener.fileno()), HCSD], env=absent.env,
+                             pass_fds=[listener.fileno()])
+        absent.hcs("list", check=0)
+        assert p.wait(30) == 0
+        assert absent.socket.exists()  # it is the manager's
+
+
+def test_isolation_none_is_refused_by_a_shared_service(place):
+    path = place / "shared-service"
+    path.mkdir()
+    s = Service(path, "--shared")
+    r = s.hcs("run", "--isolation", "none", "--", "true")
+    assert r.returncode == 125 and "shared" in r.stderr
+    assert s.stop() == 0
+
+
+def test_fake_driver(place):
+    path = place / "fake"
+    path.mkdir()
+    s = Service(path, "--driver", "fake")
+    r = s.hcs("run", "--rootfs", "/", "--", "sleep", "3600000", "exit", "42")
+    assert r.returncode == 42  # an hour of virtual time
+    assert s.stop() == 0
+
+
+def test_memory_is_small_when_idle(service):
+    with open(f"/proc/{service.process.pid}/status") as f:
+        rss = next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
+    if "HCS_TEST_WRAPPER" in os.environ:
+        pytest.skip("measured without a wrapper only")
+    print(f"# hcsd has {rss} kB resident")
+    assert rss < 64 << 10

@@ -1,0 +1,208 @@
+/* UTF-16 and UTF-8: against iconv where text is well formed, by hand where it is not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <iconv.h>
+#include <string.h>
+
+#include "utf.h"
+
+/* xorshift: the same numbers on every machine. */
+static uint32_t next_random(uint32_t *seed)
+{
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 17;
+    *seed ^= *seed << 5;
+    return *seed;
+}
+
+static uint32_t random_character(uint32_t *seed)
+{
+    static const uint32_t limits[] = { 0x80, 0x800, 0x10000, 0x110000 };
+
+    for (;;) {
+        uint32_t c = next_random(seed) % limits[next_random(seed) % 4];
+
+        if (c < 0xD800 || c > 0xDFFF)
+            return c;
+    }
+}
+
+static size_t convert(const char *to, const char *from, const void *in, size_t n_in, void *out,
+                      size_t n_out)
+{
+    iconv_t cd = iconv_open(to, from);
+    char *source, *target = out;
+    size_t left = n_out;
+    char copy[4096];
+
+    assert_true(cd != (iconv_t) -1);
+    assert_true(n_in <= sizeof copy);
+    memcpy(copy, in, n_in);
+    source = copy;
+    assert_int_equal(iconv(cd, &source, &n_in, &target, &left), 0);
+    iconv_close(cd);
+    return n_out - left;
+}
+
+static void random_text_is_what_iconv_says(void **state)
+{
+    uint32_t seed = 20240229;
+
+    (void) state;
+    for (int round = 0; round < 500; round++) {
+        uint32_t characters[200];
+        size_t n = next_random(&seed) % 200 + 1, n_units, n_bytes;
+        uint16_t units[400], units_back[400];
+        char bytes[800], bytes_back[800];
+        int lossy = 0;
+
+        for (size_t i = 0; i < n; i++)
+            characters[i] = random_character(&seed);
+        n_units = convert("UTF-16LE", "UTF-32LE", characters, 4 * n, units, sizeof units) / 2;
+        n_bytes = convert("UTF-8", "UTF-32LE", characters, 4 * n, bytes, sizeof bytes);
+
+        assert_int_equal(utf8_length_of_utf16(units, n_units, &lossy), n_bytes);
+        assert_int_equal(utf8_from_utf16(units, n_units, bytes_back), n_bytes);
+        assert_memory_equal(bytes_back, bytes, n_bytes);
+        assert_int_equal(utf16_length_of_utf8(bytes, n_bytes, &lossy), n_units);
+        assert_int_equal(utf16_from_utf8(bytes, n_bytes, units_back), n_units);
+        assert_memory_equal(units_back, units, 2 * n_units);
+        assert_int_equal(lossy, 0);
+        assert_true(utf8_valid(bytes, n_bytes));
+    }
+}
+
+static void every_character_makes_the_round_trip(void **state)
+{
+    (void) state;
+    for (uint32_t c = 0; c < 0x110000; c++) {
+        uint16_t units[2], back[2];
+        size_t n = 1, n_bytes;
+        char bytes[4];
+
+        if (c >= 0xD800 && c <= 0xDFFF)
+            continue;
+        units[0] = (uint16_t) c;
+        if (c >= 0x10000) {
+            units[0] = (uint16_t) (0xD800 + ((c - 0x10000) >> 10));
+            units[1] = (uint16_t) (0xDC00 + ((c - 0x10000) & 0x3FF));
+            n = 2;
+        }
+        n_bytes = utf8_from_utf16(units, n, bytes);
+        if (utf8_length_of_utf16(units, n, NULL) != n_bytes || !utf8_valid(bytes, n_bytes) ||
+            utf8_sequence(bytes, n_bytes) != n_bytes || utf16_from_utf8(bytes, n_bytes, back) != n ||
+            memcmp(back, units, 2 * n) != 0)
+            fail_msg("U+%04X", (unsigned) c);
+    }
+}
+
+static void a_lone_surrogate_spoils_only_itself(void **state)
+{
+    static const uint16_t lone[] = { 0xD800, 0xDBFF, 0xDC00, 0xDFFF };
+
+    (void) state;
+    for (size_t which = 0; which < N_ELEMENTS(lone); which++) {
+        for (size_t at = 0; at < 8; at++) {
+            uint16_t units[8] = { 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h' };
+            char expected[] = "abcdefgh", bytes[32];
+            int lossy = 0;
+
+            units[at] = lone[which];
+            assert_int_equal(utf8_length_of_utf16(units, 8, &lossy), 10);
+            assert_int_equal(lossy, 1);
+            assert_int_equal(utf8_from_utf16(units, 8, bytes), 10);
+            assert_memory_equal(bytes, expected, at);
+            assert_memory_equal(bytes + at, "\xEF\xBF\xBD", 3);
+            assert_memory_equal(bytes + at + 3, expected + at + 1, 7 - at);
+        }
+    }
+}
+
+static void surrogates_in_the_wrong_order_are_two_lone_ones(void **state)
+{
+    uint16_t swapped[] = { 0xDC00, 0xD800 }, twice[] = { 0xD83D, 0xD83D, 0xDE00 };
+    char bytes[16];
+
+    (void) state;
+    assert_int_equal(utf8_from_utf16(swapped, 2, bytes), 6);
+    assert_memory_equal(bytes, "\xEF\xBF\xBD\xEF\xBF\xBD", 6);
+    assert_int_equal(utf8_from_utf16(twice, 3, bytes), 7);
+    assert_memory_equal(bytes, "\xEF\xBF\xBD\xF0\x9F\x98\x80", 7);
+}
+
+static void malformed_bytes_become_one_replacement_each(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t replaced;
+        size_t kept;
+    } cases[] = {
+        { "\x80", 1, 0 }, { "\xBF" "a", 1, 1 },         /* continuation without a start */
+        { "\xC0\x80", 2, 0 }, { "\xC1\xBF", 2, 0 },     /* overlong */
+        { "\xE0\x9F\xBF", 3, 0 }, { "\xF0\x8F\xBF\xBF", 4, 0 },
+        { "\xED\xA0\x80", 3, 0 }, { "\xED\xBF\xBF", 3, 0 }, /* surrogates */
+        { "\xF4\x90\x80\x80", 4, 0 }, { "\xF5\x80\x80\x80", 4, 0 }, /* past the end */
+        { "\xFE\xFF", 2, 0 },
+        { "\xC3", 1, 0 }, { "\xE2\x82", 2, 0 }, { "\xF0\x9F\x98", 3, 0 }, /* cut off */
+        { "\xE2\x82" "ab", 2, 2 }, { "\xF0\x9F\x98" "a", 3, 1 },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        size_t n = strlen(cases[i].bytes), replaced = 0;
+        uint16_t units[8];
+        int lossy = 0;
+
+        assert_false(utf8_valid(cases[i].bytes, n));
+        assert_int_equal(utf16_length_of_utf8(cases[i].bytes, n, &lossy),
+                         cases[i].replaced + cases[i].kept);
+        assert_int_equal(lossy, 1);
+        n = utf16_from_utf8(cases[i].bytes, n, units);
+        assert_int_equal(n, cases[i].replaced + cases[i].kept);
+        for (size_t j = 0; j < n; j++)
+            replaced += units[j] == 0xFFFD;
+        assert_int_equal(replaced, cases[i].replaced);
+    }
+}
+
+static void empty_text_is_well_formed(void **state)
+{
+    (void) state;
+    assert_int_equal(utf8_length_of_utf16(NULL, 0, NULL), 0);
+    assert_int_equal(utf8_from_utf16(NULL, 0, NULL), 0);
+    assert_int_equal(utf16_length_of_utf8(NULL, 0, NULL), 0);
+    assert_int_equal(utf16_from_utf8(NULL, 0, NULL), 0);
+    assert_true(utf8_valid(NULL, 0));
+    assert_int_equal(utf8_sequence(NULL, 0), 0);
+}
+
+static void a_cut_keeps_characters_whole(void **state)
+{
+    const char *text = "a\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80";
+    static const size_t expected[] = { 0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 10 };
+
+    (void) state;
+    for (size_t room = 0; room < N_ELEMENTS(expected); room++)
+        assert_int_equal(utf8_cut(text, strlen(text), room), expected[room]);
+    assert_int_equal(utf8_cut("\x80\x80\x80\x80\x80\x80", 6, 5), 5);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_text_is_what_iconv_says),
+        cmocka_unit_test(every_character_makes_the_round_trip),
+        cmocka_unit_test(a_lone_surrogate_spoils_only_itself),
+        cmocka_unit_test(surrogates_in_the_wrong_order_are_two_lone_ones),
+        cmocka_unit_test(malformed_bytes_become_one_replacement_each),
+        cmocka_unit_test(empty_text_is_well_formed),
+        cmocka_unit_test(a_cut_keeps_characters_whole),
+    };
+
+    return cmocka_run_group_tests_name("utf", tests, NULL, NULL);
+}

@@ -1,0 +1,126 @@
+/* explain_test.c - the promises of explain.h: both families are known, and no code is taken for another. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "explain.h"
+
+static char *explained(hcs_result code, int *out_known)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *to = open_memstream(&text, &size);
+
+    assert_non_null(to);
+    *out_known = explain_print(to, code, 0);
+    fclose(to);
+    return text;
+}
+
+static void a_code_may_be_written_in_each_way(void **state)
+{
+    static const char *const ways[] = { "0x8037010E", "0x8037010e", "0X8037010E", "2151088398",
+                                        "-2143878898", "HCS_E_SYSTEM_NOT_FOUND", "system_not_found" };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        hcs_result code = 0;
+
+        assert_int_equal(explain_parse(ways[i], &code), 0);
+        assert_int_equal(code, HCS_E_SYSTEM_NOT_FOUND);
+    }
+}
+
+static void what_is_no_code_is_refused(void **state)
+{
+    static const char *const bad[] = { "", "0x", "-", "0x1FFFFFFFF", "4294967296", "-2147483649", "12x",
+                                       "0x8037010G", " 1", "HCS_E_", "NO_SUCH_NAME",
+                                       "99999999999999999999" };
+    hcs_result code = 5;
+
+    (void) state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(explain_parse(bad[i], &code), -1);
+    assert_int_equal(code, 5);
+}
+
+static void known_code_is_explained(void **state)
+{
+    int known;
+    char *text = explained(HCS_E_SYSTEM_NOT_FOUND, &known);
+
+    (void) state;
+    assert_true(known);
+    assert_non_null(strstr(text, "HCS_E_SYSTEM_NOT_FOUND  0x8037010E (-2143878898)"));
+    assert_non_null(strstr(text, "there is no system of that id"));
+    assert_non_null(strstr(text, "hcs list"));
+    assert_non_null(strstr(text, "not found"));
+    assert_non_null(strstr(text, "ENOENT"));
+    assert_null(strstr(text, "older"));
+    free(text);
+}
+
+static void older_family_is_explained_by_its_twin(void **state)
+{
+    int known;
+    char *text = explained((hcs_result) 0xC037010Eu, &known);
+
+    (void) state;
+    assert_true(known);
+    assert_non_null(strstr(text, "HCS_E_SYSTEM_NOT_FOUND  0xC037010E"));
+    assert_non_null(strstr(text, "the newer says 0x8037010E"));
+    free(text);
+
+    text = explained((hcs_result) 0xC0370103u, &known); /* the newer family has no twin of it */
+    assert_true(known);
+    assert_non_null(strstr(text, "still running"));
+    assert_null(strstr(text, "the newer says"));
+    free(text);
+}
+
+static void unknown_code_is_told_as_unknown(void **state)
+{
+    int known;
+    char *text = explained((hcs_result) 0x80070539u, &known);
+
+    (void) state;
+    assert_false(known);
+    assert_non_null(strstr(text, "not in the table"));
+    assert_non_null(strstr(text, "failure"));
+    assert_non_null(strstr(text, "7, Win32"));
+    assert_non_null(strstr(text, "1337 (0x0539)"));
+    free(text);
+    text = explained((hcs_result) 0xC0370FFFu, &known);
+    assert_false(known);
+    assert_non_null(strstr(text, "55, the Host Compute Service"));
+    free(text);
+}
+
+static void success_is_no_failure(void **state)
+{
+    int known;
+    char *text = explained(HCS_OK, &known);
+
+    (void) state;
+    assert_true(known);
+    assert_non_null(strstr(text, "success"));
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_code_may_be_written_in_each_way),
+        cmocka_unit_test(what_is_no_code_is_refused),
+        cmocka_unit_test(known_code_is_explained),
+        cmocka_unit_test(older_family_is_explained_by_its_twin),
+        cmocka_unit_test(unknown_code_is_told_as_unknown),
+        cmocka_unit_test(success_is_no_failure),
+    };
+
+    return cmocka_run_group_tests_name("explain", tests, NULL, NULL);
+}

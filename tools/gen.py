@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""Generate C from the tables in idl/.
+
+  gen.py error-codes errors.tsv          include/hcs/error_codes.h
+  gen.py tables errors.tsv events.tsv    src/base/tables.gen.c
+  gen.py varlink FILE                    a C file with the interface text in it
+  gen.py errors-doc errors.tsv           docs/errors.md
+"""
+import csv
+import pathlib
+import sys
+
+
+def rows(path):
+    with open(path, newline="", encoding="utf-8") as f:
+        return list(csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def quoted(text):
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def error_codes(path):
+    print("/* error_codes.h - result codes.  Generated from idl/errors.tsv by tools/gen.py. */")
+    print("#ifndef HCS_ERROR_CODES_H\n#define HCS_ERROR_CODES_H\n")
+    print("#include <stdint.h>\n")
+    for r in rows(path):
+        print(f"/* {r['meaning']} */")
+        print(f"#define HCS_E_{r['name']} ((int32_t) {r['code']}u)")
+    print("\n#endif")
+
+
+def tables(errors, events):
+    print("/* Generated from idl/errors.tsv and idl/events.tsv by tools/gen.py. */")
+    print('#include "tables.h"\n#include <errno.h>\n')
+    rs = rows(errors)
+    print("const struct error_row error_rows[] = {")
+    for r in rs:
+        retry = {"yes": 1, "no": 0}[r["retry"]]
+        print(f"    {{ (hcs_result) {r['code']}u, \"HCS_E_{r['name']}\", HCS_CLASS_{r['class']}, {retry}, "
+              f"{r['errno']},\n      {quoted(r['meaning'])},\n      {quoted(r['advice'])} }},")
+    print("};\nconst size_t n_error_rows = sizeof error_rows / sizeof error_rows[0];\n")
+    print("const struct event_row event_rows[] = {")
+    for r in rows(events):
+        ends = {"yes": 1, "no": 0}[r["ends"]]
+        print(f"    {{ HCS_EVENT_{r['constant']}, {r['kind']}u, {quoted(r['name'])}, {ends} }},")
+    print("};\nconst size_t n_event_rows = sizeof event_rows / sizeof event_rows[0];")
+
+
+def varlink(path):
+    text = pathlib.Path(path).read_text(encoding="utf-8")
+    name = next(l.split()[1] for l in text.splitlines() if l.startswith("interface "))
+    print(f"/* Generated from idl/{pathlib.Path(path).name} by tools/gen.py. */")
+    print('#include "interface_text.h"\n')
+    print(f"const char interface_name[] = {quoted(name)};")
+    print("const char interface_text[] =")
+    for line in text.splitlines():
+        print("    " + quoted(line)[:-1] + '\\n"')
+    print("    ;")
+
+
+def errors_doc(path):
+    print("# Result codes\n")
+    print("Generated from `idl/errors.tsv`. `hcs explain CODE` prints the same at a terminal.\n")
+    print("| code | name | class | retry | meaning | what to do |\n|---|---|---|---|---|---|")
+    for r in rows(path):
+        cls = r["class"].lower().replace("_", " ")
+        print(f"| {r['code']} | HCS_E_{r['name']} | {cls} | {r['retry']} | {r['meaning']} | {r['advice']} |")
+
+
+if __name__ == "__main__":
+    calls = {"error-codes": error_codes, "tables": tables, "varlink": varlink, "errors-doc": errors_doc}
+    if len(sys.argv) < 3 or sys.argv[1] not in calls:
+        sys.exit(__doc__)
+    calls[sys.argv[1]](*sys.argv[2:])
