@@ -164,11 +164,11 @@ static char *document_of(const struct command *self, const struct wishes *w, int
         *out_status = cli_usage(self, "--owner '%s' is not UTF-8", w->owner ? w->owner : "");
         return NULL;
     }
-    *out_status = add_isolation(self, w, container);
-    if (*out_status < 0)
-        *out_status = add_volumes(self, &w->volumes, container);
+    *out_status = add_volumes(self, &w->volumes, container);
     if (*out_status < 0)
         *out_status = add_limits(self, w, container);
+    if (*out_status < 0)
+        *out_status = add_isolation(self, w, container);
     if (*out_status >= 0)
         return NULL;
     if (w->hostname && json_object_set_new(container, "GuestOs",

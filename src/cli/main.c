@@ -23,8 +23,12 @@ const size_t n_commands = N_ELEMENTS(commands);
 
 static const char *host_address;
 
-static const struct opt host_option = { "host", 'H', OPT_TEXT, &host_address, "ADDRESS",
-                                        "the service to talk to: unix:/path/to/socket" };
+static int is_version_wanted;
+static const struct opt global_options[] = {
+    { "host", 'H', OPT_TEXT, &host_address, "ADDRESS",
+      "the service to talk to: unix:/path/to/socket" },
+    { "version", 'v', OPT_FLAG, &is_version_wanted, NULL, "version of hcs" },
+};
 
 static void print_help(void)
 {
@@ -33,7 +37,7 @@ static void print_help(void)
     for (size_t i = 0; i < n_commands; i++)
         printf("  %-10s%s\n", commands[i]->name, commands[i]->summary);
     printf("\nOptions:\n");
-    option_print(stdout, &host_option, 1);
+    option_print(stdout, global_options, N_ELEMENTS(global_options));
     printf("\n"
            "Try it, in two terminals:\n"
            "  hcs events\n"
@@ -77,7 +81,7 @@ int cli_parse(const struct command *self, const struct opt *opts, size_t n_opts,
     assert(n_opts < OPTIONS_MAX);
     for (size_t i = 0; i < n_opts; i++)
         all[i] = opts[i];
-    all[n_opts++] = host_option;
+    all[n_opts++] = global_options[0];
     switch (option_parse(self->name, all, n_opts, self->failure ? OPT_FIRST : OPT_ANYWHERE, argc,
                          argv, out, problem)) {
     case PARSED_HELP:
@@ -148,12 +152,10 @@ static int open_standard_handles(void)
 /* The options before the command.  -1 go on. */
 static int parse_global(int argc, char **argv, struct arguments *out)
 {
-    static int version;
-    const struct opt opts[] = { host_option,
-                                { "version", 'v', OPT_FLAG, &version, NULL, "as hcs version" } };
     char problem[OPTION_PROBLEM];
 
-    switch (option_parse("hcs", opts, N_ELEMENTS(opts), OPT_FIRST, argc, argv, out, problem)) {
+    switch (option_parse("hcs", global_options, N_ELEMENTS(global_options), OPT_FIRST, argc, argv, out,
+                         problem)) {
     case PARSED_HELP:
         print_help();
         return output_finish() < 0 ? STATUS_FAILED : STATUS_OK;
@@ -164,7 +166,7 @@ static int parse_global(int argc, char **argv, struct arguments *out)
     default:
         break;
     }
-    if (version) {
+    if (is_version_wanted) {
         printf("hcs %s\n", hcs_version());
         return output_finish() < 0 ? STATUS_FAILED : STATUS_OK;
     }

@@ -183,11 +183,20 @@ static char *default_state_dir(void)
     return !home || asprintf(&path, "%s/.local/state/hcs", home) < 0 ? NULL : path;
 }
 
-static const char *keeper_of(const struct settings *settings)
+/* The keeper, absolute: it is run from other directories and mounted into containers.  Owned. */
+static hcs_result find_keeper(const struct settings *settings, char **out, hcs_error *err)
 {
     const char *given = getenv("HCS_KEEPER");
+    const char *name = settings->keeper ? settings->keeper : given && *given ? given : KEEPER_PROGRAM;
+    char *path = realpath(name, NULL);
 
-    return settings->keeper ? settings->keeper : given && *given ? given : KEEPER_PROGRAM;
+    if (!path || access(path, X_OK) < 0) {
+        free(path);
+        return fail_os(err, HCS_E_WIN32_FILE_NOT_FOUND, errno, "hcsd.start",
+                       "hcs-keeper '%s' (--keeper or HCS_KEEPER names it)", name);
+    }
+    *out = path;
+    return HCS_OK;
 }
 
 static hcs_result private_dir(const char *path, hcs_error *err)
@@ -212,29 +221,29 @@ struct parts {
     struct driver *plain;
     char *state_dir;
     char *run_dir;
+    char *keeper;
     char *default_socket;
     hcs_error no_namespaces;
 };
 
 static hcs_result make_drivers(struct parts *p, const struct settings *settings, hcs_error *err)
 {
-    struct oci_options oci = { .keeper_program = keeper_of(settings), .runtime_opt = settings->runtime,
-                               .state_dir = p->state_dir };
+    struct oci_options oci = { .runtime_opt = settings->runtime, .state_dir = p->state_dir };
     struct server *s = &p->server;
     hcs_result r;
 
-    if (access(oci.keeper_program, X_OK) < 0 && strcmp(settings->driver, "oci") == 0)
-        return fail_os(err, HCS_E_WIN32_FILE_NOT_FOUND, errno, "hcsd.start",
-                       "hcs-keeper '%s' (--keeper or HCS_KEEPER names it)", oci.keeper_program);
     if (strcmp(settings->driver, "fake") == 0)
         return fake_new(s->loop, &p->namespaces, err);
+    r = find_keeper(settings, &p->keeper, err);
+    if (r < 0)
+        return r;
+    oci.keeper_program = p->keeper;
     p->no_namespaces = (hcs_error) HCS_ERROR_INIT;
     if (oci_new(s->loop, &oci, &p->namespaces, &p->no_namespaces) < 0) {
         log_line(LOG_LINE_WARNING, "this host can run no containers: %s", p->no_namespaces.text);
         s->no_namespaces = p->no_namespaces.text;
     }
-    r = plain_new(s->loop, oci.keeper_program, &p->plain, err);
-    return r;
+    return plain_new(s->loop, p->keeper, &p->plain, err);
 }
 
 static void list_drivers(struct parts *p)
@@ -359,21 +368,23 @@ static void end(struct parts *p)
     fd_drop(&s->null_fd);
     free(p->state_dir);
     free(p->run_dir);
+    free(p->keeper);
     free(p->default_socket);
 }
 
 static int print_probe(const struct settings *settings)
 {
     _cleanup_(free_drop) char *state_dir = settings->state_dir ? strdup(settings->state_dir) : default_state_dir();
-    struct oci_options options = { .keeper_program = keeper_of(settings), .runtime_opt = settings->runtime,
-                                   .state_dir = state_dir };
+    _cleanup_(free_drop) char *keeper = NULL;
+    struct oci_options options = { .runtime_opt = settings->runtime, .state_dir = state_dir };
     hcs_error err = HCS_ERROR_INIT;
     json_t *list;
 
-    if (!state_dir || private_dir(state_dir, &err) < 0) {
+    if (!state_dir || private_dir(state_dir, &err) < 0 || find_keeper(settings, &keeper, &err) < 0) {
         fprintf(stderr, "hcsd: %s\n", state_dir ? err.text : "no state directory: give --state-dir");
         return 1;
     }
+    options.keeper_program = keeper;
     list = oci_probe_all(&options);
     if (!list)
         return 1;

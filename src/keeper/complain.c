@@ -9,6 +9,8 @@
 
 #include "attr.h"
 
+#define LINES_MAX 200 /* nobody may fill the disk by making the keeper complain */
+
 static struct iovec piece(const char *text)
 {
     union {
@@ -28,7 +30,13 @@ void complain(const char *what, const char *object, int os)
         piece(name ? ": " : ""), piece(name ? name : ""), piece("\n"),
     };
 
+    static int n_lines;
+
     /* Nobody is left to tell when this fails. */
+    if (n_lines++ >= LINES_MAX) {
+        n_lines = LINES_MAX;
+        return;
+    }
     if (writev(2, pieces, N_ELEMENTS(pieces)) < 0)
         return;
 }

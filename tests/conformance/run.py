@@ -10,7 +10,8 @@ import sys
 import tempfile
 import time
 
-driver, conformance, hcsd, keeper, hcs, tap = sys.argv[1:]
+driver = sys.argv[1]
+conformance, hcsd, keeper, hcs, tap = map(os.path.abspath, sys.argv[2:])
 
 with tempfile.TemporaryDirectory(prefix="hcs-conformance-") as root:
     sock = pathlib.Path(root, "hcsd.sock")

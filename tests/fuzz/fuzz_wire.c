@@ -3,7 +3,6 @@
  * The input is a program: two bytes say what happens next, some of its bytes go to the connection.
  * The other end of the socket pair is the fuzzer, so it plays client and service at once; it sends
  * file descriptors too.  Checked: limits hold, what is taken is an object, no descriptor is left. */
-#include <assert.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,8 @@
 
 #include "fuzz.h"
 #include "varlink.h"
+
+#define CHECK(condition) do { if (!(condition)) abort(); } while (0)
 
 #define IN_MAX 300
 #define OUT_MAX 1000
@@ -54,11 +55,11 @@ static void answer(struct varlink *v)
         if (r == 0)
             return;
         if (r > 0) {
-            assert(json_is_object(m.json) && m.n_fds <= VARLINK_FDS_MAX);
+            CHECK(json_is_object(m.json) && m.n_fds <= VARLINK_FDS_MAX);
             for (size_t i = 0; i < m.n_fds; i++)
-                assert(fcntl(m.fds[i], F_GETFD) == FD_CLOEXEC);
+                CHECK(fcntl(m.fds[i], F_GETFD) == FD_CLOEXEC);
             r = varlink_send(v, m.json, m.fds, m.n_fds, NULL);
-            assert(r <= 0);
+            CHECK(r <= 0);
         }
         varlink_message_done(&m);
     }
@@ -68,8 +69,8 @@ static void process(struct varlink *v)
 {
     hcs_result r = varlink_process(v, NULL);
 
-    assert(r <= 0 && varlink_unsent(v) <= OUT_MAX);
-    assert(r < 0 || varlink_partial(v) <= IN_MAX);
+    CHECK(r <= 0 && varlink_unsent(v) <= OUT_MAX);
+    CHECK(r < 0 || varlink_partial(v) <= IN_MAX);
     answer(v);
 }
 
@@ -91,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
         return 0;
     r = varlink_new(ends[0], IN_MAX, OUT_MAX, &v, NULL);
-    assert(r == HCS_OK);
+    CHECK(r == HCS_OK);
     while (size >= 2) {
         size_t n = data[0] < size - 2 ? data[0] : size - 2;
 
@@ -110,6 +111,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int i = 0; i < 8; i++)
         process(v);
     varlink_drop(v);
-    assert(lowest < 0 || lowest_free_fd() == lowest);
+    CHECK(lowest < 0 || lowest_free_fd() == lowest);
     return 0;
 }

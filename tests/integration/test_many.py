@@ -35,10 +35,10 @@ def ways():
 def left_behind(service):
     """What a container could leave: processes, mounts, cgroups, files."""
     left = []
-    left += subprocess.run(["pgrep", "-f", r"hcs-keeper --(keep|init)"], capture_output=True, text=True).stdout.split()
+    left += subprocess.run(["pgrep", "-af", f"hcs-keeper --keep {service.root}"], capture_output=True, text=True).stdout.split()
     with open("/proc/self/mountinfo") as f:
         left += [line for line in f if str(service.root) in line]
-    left += [p for p in glob.glob("/sys/fs/cgroup/**/hcs/*", recursive=True) if os.path.isdir(p)]
+    left += [p for p in glob.glob("/sys/fs/cgroup/**/hcs/many-*", recursive=True) if os.path.isdir(p)]
     left += os.listdir(service.root / "run" / "systems")
     for entry in os.listdir("/proc"):
         if entry.isdigit():

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 
 import pytest
 
@@ -125,8 +126,10 @@ def test_socket_activation(absent):
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(absent.socket))
         listener.listen()
-        script = 'exec 3<&"$1"; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$2" --idle-exit 1'
-        p = subprocess.Popen(["sh", "-c", script, "sh", str(listener.fileno()), HCSD], env=absent.env,
+        script = ("import os, sys; os.dup2(int(sys.argv[1]), 3);"
+                  "os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()));"
+                  "os.execv(sys.argv[2], [sys.argv[2], '--idle-exit', '1'])")
+        p = subprocess.Popen([sys.executable, "-c", script, str(listener.fileno()), HCSD], env=absent.env,
                              pass_fds=[listener.fileno()])
         absent.hcs("list", check=0)
         assert p.wait(30) == 0

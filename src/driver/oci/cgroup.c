@@ -10,6 +10,7 @@
 #include <glob.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -193,6 +194,39 @@ uint64_t cgroup_oom_kills(const char *memory_directory)
     if (!cgroup_number(memory_directory, "memory.oom_control", "oom_kill", &kills))
         (void) cgroup_number(memory_directory, "memory.events", "oom_kill", &kills);
     return kills;
+}
+
+static void kill_members(const char *list)
+{
+    while (*list) {
+        long pid = strtol(list, NULL, 10);
+
+        if (pid > 1)
+            (void) kill((pid_t) pid, SIGKILL);
+        list += strcspn(list, "\n");
+        list += *list == '\n';
+    }
+}
+
+void cgroup_kill(const char *name)
+{
+    _cleanup_(free_drop) char *mounts = NULL;
+    struct hierarchy h;
+    char *at;
+
+    assert(name && name[0] && !strchr(name, '/'));
+
+    if (file_read("/proc/self/mountinfo", LIST_BYTES_MAX, &mounts, NULL, NULL) < 0)
+        return;
+    at = mounts;
+    while (next_hierarchy(&at, &h)) {
+        _cleanup_(free_drop) char *members = NULL;
+        char path[PATH_MAX];
+
+        if (snprintf(path, sizeof path, "%s/hcs/%s/cgroup.procs", h.mount_point, name) < (int) sizeof path &&
+            file_read(path, FILE_BYTES_MAX, &members, NULL, NULL) >= 0)
+            kill_members(members);
+    }
 }
 
 hcs_result cgroup_remove(const char *name, hcs_error *err)

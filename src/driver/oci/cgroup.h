@@ -16,6 +16,9 @@ int cgroup_number(const char *directory, const char *file, const char *key_opt, 
 /* Kills by the memory limit so far, 0 when nobody counts. */
 uint64_t cgroup_oom_kills(const char *memory_directory);
 
+/* SIGKILL to whatever is in the cgroup "hcs/NAME" of any hierarchy. */
+void cgroup_kill(const char *name);
+
 /* Remove what a runtime left behind of the cgroup "hcs/NAME" in any hierarchy; nothing there is fine.
  * HCS_E_WIN32_BUSY: a process is still in it. */
 _must_use_ hcs_result cgroup_remove(const char *name, hcs_error *err);

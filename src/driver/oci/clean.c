@@ -1,7 +1,8 @@
 /* clean.c - removing a container: what the runtime keeps of it, its keeper, its cgroup.
  * Owns:    the last steps of a container, and the runtime it runs itself when the keeper is lost.
  * Users:   oci.c begins it; container.c hands on what the keeper says meanwhile.
- * Promise: ends within two deadlines, with one answer; goes on after an error, and tells the first. */
+ * Promise: ends within its deadlines, with one answer; goes on after an error; an error is told only
+ *          when something is left. */
 
 #include <assert.h>
 #include <errno.h>
@@ -18,22 +19,68 @@
 #include "cgroup.h"
 #include "container.h"
 #include "err.h"
+#include "fd.h"
 
 #define DELETE_US 10000000  /* a runtime gets this long to delete a container */
+#define RETRY_US 5000
+#define RETRIES_MAX 2000
 
+static void finish(struct container *c);
+
+/* Keep the first error: the later ones follow from it. */
 static void remember(struct container *c, const hcs_error *err)
 {
     if (c->clean_error.code >= 0)
         error_copy(&c->clean_error, err);
 }
 
+/* What the runtime keeps of a container; NULL when out of memory. */
+static char *runtime_state(const struct container *c)
+{
+    char *path;
+
+    return asprintf(&path, "%s/%s", c->oci->found.runtime.root, c->name) < 0 ? NULL : path;
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *owner)
+{
+    (void) source;
+    (void) usec;
+    finish(owner);
+    return 0;
+}
+
+/* Whatever the runtime did not remove itself.  Killed processes take a moment to leave a cgroup,
+ * and v1 has nothing to wait for: then it is looked at again, until the deadline. */
+static hcs_result remove_rest(struct container *c, hcs_error *err)
+{
+    _cleanup_(free_drop) char *state = runtime_state(c);
+    hcs_result r = cgroup_remove(c->name, err);
+
+    if (r == HCS_E_WIN32_BUSY && ++c->clean_tries < RETRIES_MAX) {
+        cgroup_kill(c->name);
+        if (sd_event_add_time_relative(c->oci->loop, &c->timer, CLOCK_MONOTONIC, RETRY_US, 0, on_retry, c) >= 0)
+            return HCS_E_OPERATION_PENDING;
+    }
+    if (r >= 0 && state)
+        r = dir_remove(state, err);
+    return r;
+}
+
 static void finish(struct container *c)
 {
     hcs_error err = HCS_ERROR_INIT;
+    hcs_result r;
 
     c->timer = sd_event_source_disable_unref(c->timer);
     c->watch = sd_event_source_disable_unref(c->watch);
-    if (cgroup_remove(c->name, &err) < 0)
+    r = remove_rest(c, &err);
+    if (r == HCS_E_OPERATION_PENDING)
+        return;
+    /* a runtime that could not delete does no harm when nothing is left */
+    if (r >= 0)
+        c->clean_error = (hcs_error) HCS_ERROR_INIT;
+    else
         remember(c, &err);
     c->cleaning = 0;
     c->system->tell->done(c->system, c->clean_job, c->clean_error.code,
@@ -203,16 +250,16 @@ static hcs_result delete_directly(struct container *c, hcs_error *err)
 /* Whether the runtime knows the container at all: not after a create that it refused itself. */
 static int runtime_has_it(const struct container *c)
 {
-    char path[4096];
+    _cleanup_(free_drop) char *state = runtime_state(c);
 
-    return snprintf(path, sizeof path, "%s/%s", c->oci->found.runtime.root, c->name) >= (int) sizeof path ||
-           access(path, F_OK) == 0;
+    return !state || access(state, F_OK) == 0;
 }
 
 static void clean_without_keeper(struct container *c)
 {
     hcs_error err = HCS_ERROR_INIT;
 
+    cgroup_kill(c->name);
     if (runtime_has_it(c)) {
         if (delete_directly(c, &err) >= 0)
             return;

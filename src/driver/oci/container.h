@@ -46,6 +46,7 @@ struct container {
     sd_event_source *watch;       /* its init after the keeper was lost, or a runtime run by clean.c */
     uint64_t clean_job;
     int cleaning;
+    int clean_tries;
     pid_t delete_pid;             /* of the runtime that clean.c runs by itself; 0: none */
     hcs_error clean_error;        /* the first of cleaning */
 };

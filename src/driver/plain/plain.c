@@ -235,16 +235,17 @@ static void on_empty(void *owner)
     end_if_over(ps);
 }
 
-static void fail_jobs(struct plain_system *ps, const char *why)
+static void end_jobs(struct plain_system *ps, const char *why)
 {
     list_for_each(&ps->jobs, n) {
         _cleanup_(job_dropp) struct plain_job *job = container_of(n, struct plain_job, link);
         hcs_error err = HCS_ERROR_INIT;
-        hcs_result r;
+        hcs_result r = HCS_OK; /* of a stop: it has come to pass, in whatever way */
 
         list_remove(&job->link);
-        r = fail(&err, HCS_E_CONNECTION_CLOSED, "plain.keeper", "system '%s': %s", ps->system->id, why);
-        job_fail(ps, job->number, r, &err);
+        if (job->process)
+            r = fail(&err, HCS_E_CONNECTION_CLOSED, "plain.keeper", "system '%s': %s", ps->system->id, why);
+        ps->system->tell->done(ps->system, job->number, r, r < 0 ? &err : NULL);
     }
 }
 
@@ -256,7 +257,7 @@ static void on_lost(void *owner, const char *why)
 
     if (ps->ended)
         return;
-    fail_jobs(ps, why);
+    end_jobs(ps, why);
     list_for_each(&ps->processes, n) {
         struct plain_process *p = container_of(n, struct plain_process, link);
         uint32_t number = p->number;

@@ -1,0 +1,61 @@
+/* service.h - a Varlink service inside a test, that does what the test says.
+ *
+ * One thread serves all clients.  Each request goes to the handler of the test, on that thread; what
+ * the test wants to do later it does there too, by service_do(). */
+#ifndef HCS_TESTS_SERVICE_H
+#define HCS_TESTS_SERVICE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "varlink.h"
+
+#define CLIENTS_MAX 64
+
+struct client {
+    struct varlink *link;
+    bool go;                             /* close the connection after sending what waits */
+};
+
+struct service;
+typedef void service_handler(struct service *s, struct client *c, const char *method, const json_t *parameters,
+                             struct varlink_message *message);
+
+struct service {
+    char directory[64];
+    char path[96];
+    int listen_fd;
+    int wake_fd;
+    bool leave_when_alone;
+    bool stop;
+    service_handler *handler;            /* false names go to it too: it answers everything */
+    struct client *clients[CLIENTS_MAX];
+    size_t n_clients;
+    unsigned n_accepted;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t done;
+    void (*work)(struct service *s, void *context);
+    void *context;
+};
+
+/* A service at a socket in a new directory; stopping removes both. */
+void service_start(struct service *s, service_handler *handler);
+void service_stop(struct service *s);
+
+/* Serve on @listen_fd in this thread until the last client has left. */
+void service_run(struct service *s, int listen_fd, service_handler *handler);
+
+/* Run @work on the thread of the service and wait for it. */
+void service_do(struct service *s, void (*work)(struct service *s, void *context), void *context);
+
+/* Close all connections, as a service does that goes away; the socket stays. */
+void service_hang_up(struct service *s);
+
+/* Answers.  @parameters is JSON text. */
+void client_reply(struct client *c, const char *parameters);
+void client_reply_fds(struct client *c, const char *parameters, const int *fds, size_t n_fds);
+void client_continue(struct client *c, const char *parameters);
+void client_error(struct client *c, const char *error, const char *parameters);
+
+#endif
