@@ -16,8 +16,8 @@ static char *system_document(void)
     const char *rootfs = getenv("HCS_ROOTFS");
     json_t *container = rootfs ? json_pack("{s:{s:s}}", "Storage", "Path", rootfs)
                                : json_pack("{s:s}", "IsolationType", "None");
-    json_t *json = json_pack("{s:s, s:{s:i, s:i}, s:o}", "Owner", "run_one", "SchemaVersion", "Major",
-                             2, "Minor", 1, "Container", container);
+    json_t *json = json_pack("{s:s, s:{s:i, s:i}, s:o}", "Owner", "run_one", "SchemaVersion",
+                             "Major", 2, "Minor", 1, "Container", container);
     char *text = json ? json_dumps(json, 0) : NULL;
 
     json_decref(json);

@@ -40,7 +40,7 @@ typedef struct hcs_stream_options {
  * A stream of the host ends when it is closed or the service goes away.
  *
  * Owner:  @out is yours; hcs_stream_close().  @options_opt is copied.
- * Errors: HCS_E_SYSTEM_NOT_FOUND the log and the service know no such system ·
+ * Errors: HCS_E_SYSTEM_NOT_FOUND the service knows no such system, or was made to forget it ·
  *         HCS_E_INVALIDARG · HCS_E_SERVICE_DISCONNECT
  */
 HCS_API HCS_MUST_USE

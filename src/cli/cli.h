@@ -28,10 +28,10 @@ enum {
 
 struct command {
     const char *name;
-    const char *arguments;  /* as the usage line shows them */
-    const char *summary;    /* one line for the list of commands */
-    const char *text;       /* what --help says below the options: teaches, with examples */
-    int failure;            /* exit status of a failure that is ours, usage included; 0: the usual ones */
+    const char *arguments; /* as the usage line shows them */
+    const char *summary;   /* one line for the list of commands */
+    const char *text;      /* what --help says below the options: teaches, with examples */
+    int failure; /* exit status of a failure that is ours, usage included; 0: the usual ones */
     int (*run)(const struct command *self, int argc, char **argv);
 };
 

@@ -8,7 +8,8 @@
 #include "cli.h"
 #include "output.h"
 
-#define DOCUMENT_MAX ((size_t) 4 << 20) /* the service takes less; this only bounds what is read */
+/* The service takes less; this only bounds what is read. */
+#define DOCUMENT_MAX ((size_t) 4 << 20)
 
 static const char text[] =
     "FILE holds a ComputeSystem document (schema 2.x); - is the standard input.  The system is\n"
@@ -43,9 +44,10 @@ static char *read_file(const char *path)
     }
     n = fread(data, 1, DOCUMENT_MAX + 1, from);
     if (ferror(from) || n > DOCUMENT_MAX || memchr(data, '\0', n)) {
-        output_fail("cannot use '%s': %s", path, ferror(from) ? strerror(errno)
-                                                 : n > DOCUMENT_MAX ? "it is larger than 4 MiB"
-                                                                    : "it has a NUL byte");
+        output_fail("cannot use '%s': %s", path,
+                    ferror(from)       ? strerror(errno)
+                    : n > DOCUMENT_MAX ? "it is larger than 4 MiB"
+                                       : "it has a NUL byte");
         return NULL;
     }
     data[n] = '\0';

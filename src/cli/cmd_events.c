@@ -1,7 +1,8 @@
 /* cmd_events.c - hcs events: follow what happens, as a person or a program reads it.
  *
- * For one id the service follows the system.  For several, hcs reads the stream of the host and picks,
- * so that events come in the order of their numbers; it ends when the last of them has ended.
+ * For one id the service follows the system.  For several, hcs reads the stream of the host and
+ * picks, so that events come in the order of their numbers; it ends when the last of them has
+ * ended.
  */
 #include <errno.h>
 #include <poll.h>
@@ -41,8 +42,8 @@ struct follow {
     int as_json, has_colour;
     struct wanted *wanted; /* for several ids */
     int n_wanted;
-    uint64_t position;     /* for several ids: number of the last event seen */
-    int status;            /* -1: go on */
+    uint64_t position; /* for several ids: number of the last event seen */
+    int status;        /* -1: go on */
 };
 
 /* ---- printing ---- */
@@ -96,8 +97,8 @@ static int print_line(const hcs_event *event)
 static void print_title(const struct follow *f)
 {
     if (!f->as_json) {
-        printf("%-*s%*s  %-*s %-*s %s\n", WIDTH_TIME, "TIME", WIDTH_SEQUENCE - 2, "NUMBER", WIDTH_ID,
-               "ID", WIDTH_NAME, "EVENT", "WHAT IT MEANS");
+        printf("%-*s%*s  %-*s %-*s %s\n", WIDTH_TIME, "TIME", WIDTH_SEQUENCE - 2, "NUMBER",
+               WIDTH_ID, "ID", WIDTH_NAME, "EVENT", "WHAT IT MEANS");
         fflush(stdout);
     }
 }
@@ -272,7 +273,8 @@ static void take_event(struct follow *f, const hcs_event *event)
 /* Wait for an event, or for the reader of our output to leave. */
 static void wait_for_event(struct follow *f)
 {
-    struct pollfd fds[] = { { hcs_stream_pollable(f->stream), POLLIN, 0 }, { STDOUT_FILENO, 0, 0 } };
+    struct pollfd fds[] = { { hcs_stream_pollable(f->stream), POLLIN, 0 },
+                            { STDOUT_FILENO, 0, 0 } };
 
     if (poll(fds, 2, -1) > 0 && fds[1].revents & POLLERR)
         f->status = STATUS_OK;
@@ -316,7 +318,8 @@ static int open_and_follow(struct follow *f, const struct arguments *ids)
     if (ids->n == 1)
         f->options.system_id = ids->items[0];
     if (r == HCS_OK)
-        r = ids->n > 1 ? open_many(f, &err) : hcs_stream_open(f->host, &f->options, &f->stream, &err);
+        r = ids->n > 1 ? open_many(f, &err)
+                       : hcs_stream_open(f->host, &f->options, &f->stream, &err);
     if (r < 0) {
         output_error(&err, ids->n == 1 ? ids->items[0] : NULL);
         return STATUS_FAILED;
@@ -333,7 +336,8 @@ static int run(const struct command *self, int argc, char **argv)
     const struct opt opts[] = {
         { "all", 'a', OPT_FLAG, &all, NULL, "begin with the oldest event that the log has" },
         { "after", 0, OPT_TEXT, &after, "N", "begin after the event numbered N" },
-        { "format", 0, OPT_TEXT, &format, "table|json", "a table (default) or JSON, one object a line" },
+        { "format", 0, OPT_TEXT, &format, "table|json",
+          "a table (default) or JSON, one object a line" },
     };
     struct arguments arguments;
     char problem[OPTION_PROBLEM];

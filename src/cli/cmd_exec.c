@@ -1,4 +1,5 @@
-/* cmd_exec.c - hcs exec: one more program in a system that runs already.  The system is left as it was. */
+/* cmd_exec.c - hcs exec: one more program in a system that runs already.  The system is left as it
+ * was. */
 #include <string.h>
 
 #include "cli.h"
@@ -37,7 +38,8 @@ static int run(const struct command *self, int argc, char **argv)
     struct opt_list environment = { 0 };
     const char *directory = NULL;
     const struct opt opts[] = {
-        { "env", 'e', OPT_LIST, &environment, "NAME=VALUE", "set a variable; NAME alone: as it is here" },
+        { "env", 'e', OPT_LIST, &environment, "NAME=VALUE",
+          "set a variable; NAME alone: as it is here" },
         { "workdir", 'w', OPT_TEXT, &directory, "DIR", "working directory of the program" },
     };
     struct arguments arguments, words;
@@ -49,7 +51,7 @@ static int run(const struct command *self, int argc, char **argv)
     if (status < 0) {
         int skip = 1 + (strcmp(arguments.items[1], "--") == 0);
 
-        words = (struct arguments) { arguments.items + skip, arguments.n - skip };
+        words = (struct arguments){ arguments.items + skip, arguments.n - skip };
         status = words.n > 0 ? -1 : cli_usage(self, "%s needs %s", self->name, self->arguments);
     }
     if (status < 0)

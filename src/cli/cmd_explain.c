@@ -1,4 +1,5 @@
-/* cmd_explain.c - hcs explain: what a result code means and what to do about it.  Needs no service. */
+/* cmd_explain.c - hcs explain: what a result code means and what to do about it.  Needs no service.
+ */
 #include "cli.h"
 #include "explain.h"
 #include "output.h"
@@ -21,7 +22,7 @@ static int run(const struct command *self, int argc, char **argv)
     /* a negative number is no option */
     if (argc == 1 && explain_parse(argv[0], &code) == 0) {
         first[0] = argv[0];
-        arguments = (struct arguments) { first, 1 };
+        arguments = (struct arguments){ first, 1 };
         status = -1;
     } else {
         status = cli_parse(self, NULL, 0, argc, argv, &arguments);

@@ -2,11 +2,10 @@
 #include "cli.h"
 #include "output.h"
 
-static const char text[] =
-    "Prints one JSON array with a Properties document for each id.\n"
-    "\n"
-    "Example:\n"
-    "  hcs inspect web | jq '.[0].State'\n";
+static const char text[] = "Prints one JSON array with a Properties document for each id.\n"
+                           "\n"
+                           "Example:\n"
+                           "  hcs inspect web | jq '.[0].State'\n";
 
 /* The properties of one system; NULL after saying what is wrong. */
 static json_t *properties_of(hcs_host *host, const char *id)

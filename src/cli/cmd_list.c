@@ -26,7 +26,7 @@ static int has_stopped(const json_t *system)
 
 static enum colour state_colour(const char *state)
 {
-    return strcmp(state, "Running") == 0 ? COLOUR_GREEN
+    return strcmp(state, "Running") == 0  ? COLOUR_GREEN
            : strcmp(state, "Paused") == 0 ? COLOUR_YELLOW
                                           : COLOUR_NONE;
 }
@@ -59,8 +59,7 @@ static int print_table(const json_t *systems)
     int r;
 
     table_init(&t, titles, N_ELEMENTS(titles));
-    json_array_foreach(systems, i, system)
-        add_row(&t, system);
+    json_array_foreach(systems, i, system) add_row(&t, system);
     r = table_print(&t, stdout, output_has_colour(stdout));
     table_done(&t);
     if (r < 0)
@@ -73,11 +72,11 @@ static void print_ids(const json_t *systems)
     const json_t *system;
     size_t i;
 
-    json_array_foreach(systems, i, system)
-        puts(text_of(system, "Id"));
+    json_array_foreach(systems, i, system) puts(text_of(system, "Id"));
 }
 
-/* The systems of the host, those that have ended only with @all.  NULL after saying what is wrong. */
+/* The systems of the host, those that have ended only with @all.  NULL after saying what is wrong.
+ */
 static json_t *fetch(int all)
 {
     hcs_error err = HCS_ERROR_INIT;

@@ -1,6 +1,7 @@
 /* cmd_rootfs.c - hcs rootfs make: a root file system from this machine's static busybox.
  *
- * Needs no network, no image, no root and no service.  Never touches a directory that has something in it.
+ * Needs no network, no image, no root and no service.  Never touches a directory that has something
+ * in it.
  */
 #include <dirent.h>
 #include <elf.h>
@@ -52,8 +53,8 @@ static int find_headers(int fd, struct headers *out)
         return -1;
     memcpy(&small, &head, sizeof small);
     *out = head.e_ident[EI_CLASS] == ELFCLASS64
-               ? (struct headers) { head.e_phoff, head.e_phentsize, head.e_phnum }
-               : (struct headers) { small.e_phoff, small.e_phentsize, small.e_phnum };
+               ? (struct headers){ head.e_phoff, head.e_phentsize, head.e_phnum }
+               : (struct headers){ small.e_phoff, small.e_phentsize, small.e_phnum };
     return out->n > 0 && out->n <= PROGRAM_HEADERS_MAX ? 0 : -1;
 }
 
@@ -66,7 +67,8 @@ static int is_static(int fd)
     if (find_headers(fd, &h) < 0)
         return 0;
     for (size_t i = 0; i < h.n; i++)
-        if (pread(fd, &type, sizeof type, (off_t) (h.offset + i * h.size)) != (ssize_t) sizeof type ||
+        if (pread(fd, &type, sizeof type, (off_t) (h.offset + i * h.size)) !=
+                (ssize_t) sizeof type ||
             type == PT_INTERP)
             return 0;
     return 1;
@@ -130,7 +132,8 @@ static int make_directories(int root)
                  { "var", 0755 } };
 
     for (size_t i = 0; i < N_ELEMENTS(list); i++)
-        if (mkdirat(root, list[i].name, 0755) < 0 || fchmodat(root, list[i].name, list[i].mode, 0) < 0)
+        if (mkdirat(root, list[i].name, 0755) < 0 ||
+            fchmodat(root, list[i].name, list[i].mode, 0) < 0)
             return say("make the directory", list[i].name);
     if (symlinkat("bin", root, "sbin") < 0)
         return say("make the link", "sbin");
@@ -147,8 +150,8 @@ static int write_file(int root, const char *name, const char *content)
 
 static int copy_busybox(int root, int from)
 {
-    _cleanup_(fd_dropp) int to = openat(root, "bin/busybox", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                                        0755);
+    _cleanup_(fd_dropp) int to =
+        openat(root, "bin/busybox", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
     struct stat st;
     off_t at = 0;
 
@@ -234,8 +237,9 @@ static int fill(int root, int busybox_fd, const char *busybox)
     if (make_directories(root) < 0 || copy_busybox(root, busybox_fd) < 0 ||
         link_applets(root, busybox) < 0)
         return -1;
-    if (write_file(root, "etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"
-                                       "nobody:x:65534:65534:nobody:/:/bin/false\n") < 0 ||
+    if (write_file(root, "etc/passwd",
+                   "root:x:0:0:root:/root:/bin/sh\n"
+                   "nobody:x:65534:65534:nobody:/:/bin/false\n") < 0 ||
         write_file(root, "etc/group", "root:x:0:\nnogroup:x:65534:\n") < 0)
         return -1;
     return write_file(root, "etc/hosts", "127.0.0.1 localhost\n::1 localhost\n");

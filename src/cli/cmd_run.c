@@ -55,7 +55,8 @@ static char *absolute(const char *path)
     return asprintf(&whole, "%s/%s", here, path) < 0 ? NULL : whole;
 }
 
-static int set_absolute(const struct command *self, json_t *object, const char *key, const char *path)
+static int set_absolute(const struct command *self, json_t *object, const char *key,
+                        const char *path)
 {
     _cleanup_(free_dropp) char *whole = absolute(path);
 
@@ -80,7 +81,8 @@ static int add_rootfs(const struct command *self, const struct wishes *w, json_t
     return STATUS_OURS;
 }
 
-static int add_volumes(const struct command *self, const struct opt_list *volumes, json_t *container)
+static int add_volumes(const struct command *self, const struct opt_list *volumes,
+                       json_t *container)
 {
     json_t *list = json_array();
 
@@ -127,7 +129,8 @@ static int add_limits(const struct command *self, const struct wishes *w, json_t
     if (w->memory) {
         if (option_memory(w->memory, &value, problem) < 0)
             return cli_usage(self, "--memory %s", problem);
-        json_object_set_new(container, "Memory", json_pack("{s:I}", "SizeInMB", (json_int_t) value));
+        json_object_set_new(container, "Memory",
+                            json_pack("{s:I}", "SizeInMB", (json_int_t) value));
     }
     if (w->cpus) {
         if (option_cpus(w->cpus, &value, problem) < 0)
@@ -304,7 +307,8 @@ static int run_with(const char *id, const char *document, const char *parameters
     return status;
 }
 
-static int run_wishes(const struct command *self, const struct wishes *w, const struct arguments *words)
+static int run_wishes(const struct command *self, const struct wishes *w,
+                      const struct arguments *words)
 {
     _cleanup_(free_dropp) char *document = NULL;
     _cleanup_(free_dropp) char *parameters = NULL;
@@ -335,8 +339,10 @@ static int run(const struct command *self, int argc, char **argv)
         { "hostname", 0, OPT_TEXT, &w.hostname, "NAME", "host name in the container" },
         { "memory", 'm', OPT_TEXT, &w.memory, "SIZE", "limit of memory: 256M, 1G" },
         { "cpus", 0, OPT_TEXT, &w.cpus, "N", "limit of processor time: 2, 0.5" },
-        { "volume", 'v', OPT_LIST, &w.volumes, "HOST:CONTAINER[:ro]", "show a directory of this machine" },
-        { "env", 'e', OPT_LIST, &w.environment, "NAME=VALUE", "set a variable; NAME alone: as it is here" },
+        { "volume", 'v', OPT_LIST, &w.volumes, "HOST:CONTAINER[:ro]",
+          "show a directory of this machine" },
+        { "env", 'e', OPT_LIST, &w.environment, "NAME=VALUE",
+          "set a variable; NAME alone: as it is here" },
         { "workdir", 'w', OPT_TEXT, &w.workdir, "DIR", "working directory of the program" },
         { "isolation", 0, OPT_TEXT, &w.isolation, "KIND", "namespaces (default) or none" },
     };

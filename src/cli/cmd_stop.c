@@ -1,6 +1,7 @@
 /* cmd_stop.c - the verbs on systems that exist: start, stop, kill, rm, wait.
  *
- * Each takes any number of ids, does what it can for every one of them, and fails when it failed for one.
+ * Each takes any number of ids, does what it can for every one of them, and fails when it failed
+ * for one.
  */
 #include <string.h>
 #include <time.h>
@@ -114,7 +115,8 @@ static void each(struct batch *b, verb *what, int64_t until_ms)
     }
 }
 
-static int run_batch(const struct arguments *arguments, verb *first, verb *second_opt, int64_t limit_ms)
+static int run_batch(const struct arguments *arguments, verb *first, verb *second_opt,
+                     int64_t limit_ms)
 {
     hcs_error err = HCS_ERROR_INIT;
     _cleanup_(host_dropp) hcs_host *host = NULL;
@@ -222,7 +224,7 @@ const struct command cmd_rm = {
     .name = "rm",
     .arguments = "ID...",
     .summary = "Forget systems that have ended",
-    .text = "Their events stay in the log: hcs events --all ID.\n\n"
+    .text = "Their events stay in the log: hcs events --all.\n\n"
             "Example:\n  hcs stop web && hcs rm web\n",
     .run = run_rm,
 };

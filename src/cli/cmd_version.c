@@ -32,7 +32,8 @@ static void print_driver(const json_t *driver)
 {
     static const char *const keys[] = { "isolation", "mode" };
     const json_t *runtime = json_object_get(driver, "runtime");
-    const char *name = json_is_object(runtime) ? text_of(runtime, "name") : json_string_value(runtime);
+    const char *name =
+        json_is_object(runtime) ? text_of(runtime, "name") : json_string_value(runtime);
     const char *version = text_of(json_is_object(runtime) ? runtime : driver, "version");
     const char *between = "";
 
@@ -61,8 +62,7 @@ static void print_service(const json_t *info)
            version ? version : "?", json_integer_value(json_object_get(info, "pid")),
            json_is_true(json_object_get(info, "shared")) ? ", shared" : "");
     puts("drivers");
-    json_array_foreach(json_object_get(info, "drivers"), i, driver)
-        print_driver(driver);
+    json_array_foreach(json_object_get(info, "drivers"), i, driver) print_driver(driver);
     if (text_of(info, "noContainers"))
         printf("no containers on this machine: %s\n", text_of(info, "noContainers"));
 }

@@ -1,4 +1,5 @@
-/* explain.c - a result code in words: what it means and what to do; of an unknown one, what its bits say.
+/* explain.c - a result code in words: what it means and what to do; of an unknown one, what its
+ * bits say.
  *
  * Owns nothing; used by the command explain.  Pure.  Promises that no code is taken for another: an
  * unknown one is told as unknown.
@@ -120,7 +121,8 @@ static void print_family(FILE *to, hcs_result code)
     if ((bits & FAMILY_MASK) != FAMILY_HCS_V1 || !name ||
         hcs_result_from_name(name, &twin) != HCS_OK || twin == code)
         return;
-    snprintf(line, sizeof line, "number of the older API (vmcompute.dll); the newer says 0x%08" PRIX32,
+    snprintf(line, sizeof line,
+             "number of the older API (vmcompute.dll); the newer says 0x%08" PRIX32,
              (uint32_t) twin);
     print_row(to, "family", line);
 }
@@ -154,10 +156,11 @@ int explain_print(FILE *to, hcs_result code, int has_colour)
     fprintf(to, "  0x%08" PRIX32 " (%" PRId32 ")\n", (uint32_t) code, code);
     print_row(to, "means", hcs_result_meaning(code));
     print_row(to, "what to do", hcs_result_advice(code));
-    print_row(to, "class", class < sizeof class_names / sizeof class_names[0] ? class_names[class]
-                                                                              : "other");
-    print_row(to, "try again", hcs_result_retryable(code) ? "yes, the same call may succeed later"
-                                                          : "no, something must be mended first");
+    print_row(to, "class",
+              class < sizeof class_names / sizeof class_names[0] ? class_names[class] : "other");
+    print_row(to, "try again",
+              hcs_result_retryable(code) ? "yes, the same call may succeed later"
+                                         : "no, something must be mended first");
     print_errno(to, hcs_result_errno(code));
     print_family(to, code);
     return 1;

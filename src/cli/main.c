@@ -16,8 +16,8 @@
 #define OPTIONS_MAX 24
 
 const struct command *const commands[] = {
-    &cmd_run,    &cmd_create,  &cmd_start, &cmd_exec,   &cmd_stop,    &cmd_kill,   &cmd_wait,
-    &cmd_rm,     &cmd_list,    &cmd_inspect, &cmd_events, &cmd_explain, &cmd_version, &cmd_rootfs,
+    &cmd_run, &cmd_create, &cmd_start,   &cmd_exec,   &cmd_stop,    &cmd_kill,    &cmd_wait,
+    &cmd_rm,  &cmd_list,   &cmd_inspect, &cmd_events, &cmd_explain, &cmd_version, &cmd_rootfs,
 };
 const size_t n_commands = N_ELEMENTS(commands);
 
@@ -32,8 +32,9 @@ static const struct opt global_options[] = {
 
 static void print_help(void)
 {
-    printf("Usage: hcs [-H ADDRESS] COMMAND [ARGUMENT...]\n\n"
-           "Creates, runs and watches containers, and tells how each of them ended.\n\nCommands:\n");
+    printf(
+        "Usage: hcs [-H ADDRESS] COMMAND [ARGUMENT...]\n\n"
+        "Creates, runs and watches containers, and tells how each of them ended.\n\nCommands:\n");
     for (size_t i = 0; i < n_commands; i++)
         printf("  %-10s%s\n", commands[i]->name, commands[i]->summary);
     printf("\nOptions:\n");
@@ -140,7 +141,8 @@ static int unknown_command(const char *name)
     return STATUS_USAGE;
 }
 
-/* A descriptor below 3 that is closed would be taken by a socket, and a program's output end up in it. */
+/* A descriptor below 3 that is closed would be taken by a socket, and a program's output end up in
+ * it. */
 static int open_standard_handles(void)
 {
     for (int fd = 0; fd <= 2; fd++)
@@ -154,8 +156,8 @@ static int parse_global(int argc, char **argv, struct arguments *out)
 {
     char problem[OPTION_PROBLEM];
 
-    switch (option_parse("hcs", global_options, N_ELEMENTS(global_options), OPT_FIRST, argc, argv, out,
-                         problem)) {
+    switch (option_parse("hcs", global_options, N_ELEMENTS(global_options), OPT_FIRST, argc, argv,
+                         out, problem)) {
     case PARSED_HELP:
         print_help();
         return output_finish() < 0 ? STATUS_FAILED : STATUS_OK;

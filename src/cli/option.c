@@ -1,8 +1,8 @@
 /* option.c - parses a command line from a table of options, and the values people write in them.
  *
- * Owns nothing; used by every command through main.c.  Pure: prints nothing, except the help it is asked
- * for, and looks at nothing but its arguments.  Promises that whatever cannot be understood is refused
- * by name, with the name that was probably meant.
+ * Owns nothing; used by every command through main.c.  Pure: prints nothing, except the help it is
+ * asked for, and looks at nothing but its arguments.  Promises that whatever cannot be understood
+ * is refused by name, with the name that was probably meant.
  */
 #include "option.h"
 
@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORD_MAX 64      /* longest word that a nearest name is looked for */
-#define HELP_COLUMN 30   /* where the texts of options begin */
+#define WORD_MAX 64    /* longest word that a nearest name is looked for */
+#define HELP_COLUMN 30 /* where the texts of options begin */
 
 struct parser {
     const char *command;
@@ -22,8 +22,8 @@ struct parser {
     enum opt_order order;
     int argc;
     char **argv;
-    int next;            /* index into argv */
-    int only_arguments;  /* after "--" */
+    int next;           /* index into argv */
+    int only_arguments; /* after "--" */
     struct arguments *out;
     char *problem;
 };
@@ -51,7 +51,8 @@ static size_t distance(const char *a, const char *b)
 
         row[0] = i;
         for (size_t j = 1; j <= m; j++) {
-            row[j] = min_of(min_of(above[j], row[j - 1]) + 1, above[j - 1] + (a[i - 1] != b[j - 1]));
+            row[j] =
+                min_of(min_of(above[j], row[j - 1]) + 1, above[j - 1] + (a[i - 1] != b[j - 1]));
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
                 row[j] = min_of(row[j], before[j - 2] + 1);
         }
@@ -91,8 +92,8 @@ static enum parsed unknown_option(struct parser *p, const char *given, const cha
     for (; n < p->n_opts && n < sizeof names / sizeof names[0]; n++)
         names[n] = p->opts[n].name;
     nearest = strlen(name) > 1 ? option_nearest(name, names, n) : NULL;
-    snprintf(p->problem, OPTION_PROBLEM, nearest ? "%s has no option '%s', did you mean '--%s'?"
-                                                 : "%s has no option '%s'",
+    snprintf(p->problem, OPTION_PROBLEM,
+             nearest ? "%s has no option '%s', did you mean '--%s'?" : "%s has no option '%s'",
              p->command, given, nearest);
     return PARSED_BAD;
 }
@@ -306,7 +307,8 @@ int option_memory(const char *text, uint64_t *out_mb, char problem[OPTION_PROBLE
     int shift;
 
     if (digits(text, &value, &end) < 0 || (shift = shift_of(end)) < 0) {
-        snprintf(problem, OPTION_PROBLEM, "'%s' is not an amount of memory, write 256M or 1G", text);
+        snprintf(problem, OPTION_PROBLEM, "'%s' is not an amount of memory, write 256M or 1G",
+                 text);
         return -1;
     }
     if (value > UINT64_MAX >> shift) {
@@ -348,7 +350,8 @@ int option_cpus(const char *text, uint64_t *out_thousandths, char problem[OPTION
 
     if ((*text != '.' && digits(text, &whole, &end) < 0) || whole > 1000000 ||
         (*end && (*end != '.' || thousandths(end + 1, &rest) < 0)) || whole * 1000 + rest == 0) {
-        snprintf(problem, OPTION_PROBLEM, "'%s' is not a number of processors, write 2 or 1.5", text);
+        snprintf(problem, OPTION_PROBLEM, "'%s' is not a number of processors, write 2 or 1.5",
+                 text);
         return -1;
     }
     *out_thousandths = whole * 1000 + rest;
@@ -378,7 +381,8 @@ int option_volume(const char *text, struct option_volume *out, char problem[OPTI
         return -1;
     }
     if (strcmp(how, "ro") != 0 && strcmp(how, "rw") != 0) {
-        snprintf(problem, OPTION_PROBLEM, "'%s' ends with ':%s', must be ':ro' or ':rw'", text, how);
+        snprintf(problem, OPTION_PROBLEM, "'%s' ends with ':%s', must be ':ro' or ':rw'", text,
+                 how);
         return -1;
     }
     out->read_only = how[1] == 'o';

@@ -21,8 +21,8 @@ struct opt_list {
 
 /* One option.  @out points to what its type says. */
 struct opt {
-    const char *name;  /* without dashes */
-    char letter;       /* 0: none */
+    const char *name; /* without dashes */
+    char letter;      /* 0: none */
     enum opt_type type;
     void *out;
     const char *value; /* "DIR"; NULL for flags */
@@ -46,8 +46,8 @@ enum opt_order {
     OPT_FIRST     /* the first argument ends the options: what follows belongs to a program */
 };
 
-/* Parse argv[0..argc-1] (without the program's name).  Understands --name VALUE, --name=VALUE, -n VALUE,
- * -nVALUE, groups of letters and "--".  argv is reordered.  @command is for texts. */
+/* Parse argv[0..argc-1] (without the program's name).  Understands --name VALUE, --name=VALUE, -n
+ * VALUE, -nVALUE, groups of letters and "--".  argv is reordered.  @command is for texts. */
 enum parsed option_parse(const char *command, const struct opt *opts, size_t n_opts,
                          enum opt_order order, int argc, char **argv, struct arguments *out,
                          char problem[OPTION_PROBLEM]);

@@ -1,7 +1,7 @@
 /* output.c - tables by display width, colours only where they are wanted, and errors with advice.
  *
- * Owns nothing; used by every command.  Promises that text which came from a container or a document
- * cannot steer the terminal, and that output which could not be written is noticed.
+ * Owns nothing; used by every command.  Promises that text which came from a container or a
+ * document cannot steer the terminal, and that output which could not be written is noticed.
  */
 #include "output.h"
 
@@ -34,8 +34,11 @@ static size_t decode(const char *text, uint32_t *out)
 {
     static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
     const unsigned char *s = (const unsigned char *) text;
-    size_t n = s[0] < 0x80 ? 1 : (s[0] & 0xE0) == 0xC0 ? 2 : (s[0] & 0xF0) == 0xE0 ? 3
-                             : (s[0] & 0xF8) == 0xF0   ? 4 : 0;
+    size_t n = s[0] < 0x80             ? 1
+               : (s[0] & 0xE0) == 0xC0 ? 2
+               : (s[0] & 0xF0) == 0xE0 ? 3
+               : (s[0] & 0xF8) == 0xF0 ? 4
+                                       : 0;
     uint32_t c = n == 1 ? s[0] : s[0] & (0x7Fu >> n);
 
     for (size_t i = 1; i < n; i++) {
@@ -64,9 +67,11 @@ static int is_in(uint32_t c, const struct range *ranges, size_t n)
 /* Not wcwidth(): that depends on the locale, and hcs shows UTF-8 in all of them. */
 static size_t width_of(uint32_t c)
 {
-    static const struct range zero[] = { { 0x300, 0x36F },   { 0x483, 0x489 },   { 0x591, 0x5BD },
-                                         { 0x1AB0, 0x1AFF }, { 0x1DC0, 0x1DFF }, { 0x200B, 0x200F },
-                                         { 0x20D0, 0x20FF }, { 0xFE00, 0xFE0F }, { 0xFE20, 0xFE2F } };
+    static const struct range zero[] = {
+        { 0x300, 0x36F },   { 0x483, 0x489 },   { 0x591, 0x5BD },
+        { 0x1AB0, 0x1AFF }, { 0x1DC0, 0x1DFF }, { 0x200B, 0x200F },
+        { 0x20D0, 0x20FF }, { 0xFE00, 0xFE0F }, { 0xFE20, 0xFE2F }
+    };
     static const struct range wide[] = { { 0x1100, 0x115F },   { 0x2E80, 0xA4CF },
                                          { 0xAC00, 0xD7A3 },   { 0xF900, 0xFAFF },
                                          { 0xFE30, 0xFE6F },   { 0xFF00, 0xFF60 },
@@ -142,7 +147,7 @@ void output_cell(FILE *to, const char *text, enum colour colour, size_t width, i
 void table_init(struct table *t, const char *const *titles, size_t n_columns)
 {
     assert(n_columns > 0 && n_columns <= TABLE_COLUMNS_MAX);
-    *t = (struct table) { .n_columns = n_columns };
+    *t = (struct table){ .n_columns = n_columns };
     for (size_t i = 0; i < n_columns; i++)
         table_add(t, titles[i], COLOUR_BOLD);
 }
@@ -152,7 +157,7 @@ void table_done(struct table *t)
     for (size_t i = 0; i < t->n_cells; i++)
         free(t->cells[i].text);
     free(t->cells);
-    *t = (struct table) { .n_columns = t->n_columns };
+    *t = (struct table){ .n_columns = t->n_columns };
 }
 
 void table_add(struct table *t, const char *text, enum colour colour)
@@ -173,7 +178,7 @@ void table_add(struct table *t, const char *text, enum colour colour)
         free(clean);
         return;
     }
-    t->cells[t->n_cells++] = (struct table_cell) { clean, colour };
+    t->cells[t->n_cells++] = (struct table_cell){ clean, colour };
 }
 
 int table_print(const struct table *t, FILE *to, int has_colour)

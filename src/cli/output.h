@@ -6,7 +6,15 @@
 
 #include <hcs/error.h>
 
-enum colour { COLOUR_NONE, COLOUR_BOLD, COLOUR_DIM, COLOUR_RED, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_BLUE };
+enum colour {
+    COLOUR_NONE,
+    COLOUR_BOLD,
+    COLOUR_DIM,
+    COLOUR_RED,
+    COLOUR_GREEN,
+    COLOUR_YELLOW,
+    COLOUR_BLUE
+};
 
 /* Whether @to gets colours: a terminal, no NO_COLOR, and not TERM=dumb. */
 int output_has_colour(FILE *to);
@@ -18,7 +26,8 @@ size_t output_width(const char *text);
  * NULL when out of memory. */
 char *output_clean(const char *text);
 
-/* @text, cleaned, in @colour, then spaces up to @width columns (0: none).  @has_colour: see above. */
+/* @text, cleaned, in @colour, then spaces up to @width columns (0: none).  @has_colour: see above.
+ */
 void output_cell(FILE *to, const char *text, enum colour colour, size_t width, int has_colour);
 
 /* A table whose columns are as wide as their widest cell. */

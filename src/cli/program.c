@@ -1,8 +1,9 @@
 /* program.c - runs a program in a system as if it were ours.
  *
- * Owns the event stream of the system while the program runs, and the signals meant for it.  Used by run
- * and exec.  The stream is open before the program exists, so its end cannot be missed, and one poll
- * waits for events and signals alike: no thread, no timer, no second way to learn of the end.
+ * Owns the event stream of the system while the program runs, and the signals meant for it.  Used
+ * by run and exec.  The stream is open before the program exists, so its end cannot be missed, and
+ * one poll waits for events and signals alike: no thread, no timer, no second way to learn of the
+ * end.
  */
 #include "program.h"
 
@@ -25,7 +26,7 @@ int program_init(struct program *p, hcs_host *host, enum program_third third)
 {
     sigset_t set;
 
-    *p = (struct program) { .host = host, .third = third, .signals = -1 };
+    *p = (struct program){ .host = host, .third = third, .signals = -1 };
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
@@ -232,7 +233,8 @@ static hcs_result create(struct program *p, const char *parameters, hcs_error *e
 static int exit_status(const struct program *p)
 {
     if (!p->has_exit && p->is_lost && !p->system_ended)
-        output_fail("the service went away while the program ran: how the program ended is not known");
+        output_fail(
+            "the service went away while the program ran: how the program ended is not known");
     else if (!p->has_exit)
         output_fail("the system ended, and nobody saw how the program ended");
     else if (p->exit.how != HCS_EXIT_CODE && p->exit.how != HCS_EXIT_SIGNAL)
@@ -266,15 +268,17 @@ int program_run(struct program *p, const char *parameters)
 /* ---- the document ---- */
 
 /* K=V as a member of @object.  -1 after saying what is wrong. */
-static int add_variable(const struct command *self, json_t *object, const char *given, int *out_status)
+static int add_variable(const struct command *self, json_t *object, const char *given,
+                        int *out_status)
 {
     size_t n = strcspn(given, "=");
     _cleanup_(free_dropp) char *name = strndup(given, n);
     const char *value = given[n] ? given + n + 1 : name ? getenv(name) : NULL;
 
     if (!name || n == 0 || !value) {
-        *out_status = cli_usage(self, !name || n ? "--env '%s': it has no value here, write NAME=VALUE"
-                                                 : "--env '%s' has no name, write NAME=VALUE",
+        *out_status = cli_usage(self,
+                                !name || n ? "--env '%s': it has no value here, write NAME=VALUE"
+                                           : "--env '%s' has no name, write NAME=VALUE",
                                 given);
         return -1;
     }

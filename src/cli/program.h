@@ -1,4 +1,5 @@
-/* program.h - run a program in a system as if it were our own: our handles, our signals, its exit status. */
+/* program.h - run a program in a system as if it were our own: our handles, our signals, its exit
+ * status. */
 #ifndef HCS_CLI_PROGRAM_H
 #define HCS_CLI_PROGRAM_H
 
@@ -8,18 +9,18 @@
 enum program_third { THIRD_KILLS_SYSTEM, THIRD_KILLS_PROCESS };
 
 struct program {
-    hcs_host *host;         /* borrowed */
-    hcs_system *system;     /* borrowed */
+    hcs_host *host;     /* borrowed */
+    hcs_system *system; /* borrowed */
     enum program_third third;
-    int signals;            /* signalfd */
+    int signals; /* signalfd */
     hcs_stream *stream;
     hcs_process *process;
-    int pending;            /* signal that came before there was a process, 0 none */
-    unsigned interrupts;    /* how many times the user pressed Ctrl-C */
+    int pending;         /* signal that came before there was a process, 0 none */
+    unsigned interrupts; /* how many times the user pressed Ctrl-C */
     int has_exit;
     hcs_exit exit;
     int system_ended;
-    int is_lost;            /* the stream says nothing more */
+    int is_lost; /* the stream says nothing more */
 };
 
 /* Signals are kept for the program from here on: a Ctrl-C no longer ends hcs. */
@@ -29,7 +30,8 @@ void program_done(struct program *p);
 /* Wait for an operation, noting signals.  @take_op is closed. */
 HCS_MUST_USE hcs_result program_finish_op(struct program *p, hcs_op *take_op, hcs_error *err);
 
-/* Run @parameters in p->system to the end.  Returns the exit status; what went wrong was printed. */
+/* Run @parameters in p->system to the end.  Returns the exit status; what went wrong was printed.
+ */
 int program_run(struct program *p, const char *parameters);
 
 /* Read the stream until the system has ended.  0, or -1 when it has not after @timeout_ms. */

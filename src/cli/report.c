@@ -1,7 +1,7 @@
 /* report.c - exit reports and events as words, as JSON lines and as exit statuses.
  *
- * Owns nothing; used by events, list, run and wait.  Pure.  Promises that no number is made up: what
- * nobody knows is told as unknown, and a document of the service is handed on as it came.
+ * Owns nothing; used by events, list, run and wait.  Pure.  Promises that no number is made up:
+ * what nobody knows is told as unknown, and a document of the service is handed on as it came.
  */
 #include "report.h"
 
@@ -91,8 +91,8 @@ int report_exit_from_json(const json_t *json, hcs_exit *out)
     report.signal = (int32_t) json_integer_value(json_object_get(json, "signal"));
     report.core_dumped = json_is_true(json_object_get(json, "coreDumped"));
     report.status = (hcs_result) json_integer_value(json_object_get(json, "status"));
-    report.type = value_of(json_object_get(json, "type"), types, N_ELEMENTS(types),
-                           HCS_EXIT_TYPE_NONE);
+    report.type =
+        value_of(json_object_get(json, "type"), types, N_ELEMENTS(types), HCS_EXIT_TYPE_NONE);
     report.initiator = value_of(json_object_get(json, "initiator"), initiators,
                                 N_ELEMENTS(initiators), HCS_INITIATOR_NONE);
     report.oom_kills = (uint64_t) json_integer_value(json_object_get(json, "oomKills"));
@@ -145,21 +145,22 @@ static json_t *event_to_json(const hcs_event *event)
     if (event->system.id[0])
         json_object_set_new(json, "system",
                             json_pack("{s:s, s:I, s:s, s:s, s:s}", "id", event->system.id,
-                                      "incarnation", (json_int_t) event->system.incarnation, "owner",
-                                      event->system.owner, "type", event->system.type, "isolation",
-                                      event->system.isolation));
+                                      "incarnation", (json_int_t) event->system.incarnation,
+                                      "owner", event->system.owner, "type", event->system.type,
+                                      "isolation", event->system.isolation));
     if (event->process_id)
         json_object_set_new(json, "processId", json_integer(event->process_id));
     if (event->has_exit)
         json_object_set_new(json, "exit", exit_to_json(&event->exit));
     if (event->kind == HCS_EVENT_GAP)
-        json_object_set_new(json, "gap", json_pack("{s:I, s:I}", "first",
-                                                   (json_int_t) event->gap_first, "last",
-                                                   (json_int_t) event->gap_last));
+        json_object_set_new(json, "gap",
+                            json_pack("{s:I, s:I}", "first", (json_int_t) event->gap_first, "last",
+                                      (json_int_t) event->gap_last));
     return json;
 }
 
-/* The detail as it may stand in a line of JSON: byte for byte, but for newlines between its values. */
+/* The detail as it may stand in a line of JSON: byte for byte, but for newlines between its values.
+ */
 static char *detail_json(const hcs_event *event)
 {
     /* only to see whether it is JSON: as reals, no integer of it is too large */
@@ -228,7 +229,8 @@ static char *command_words(const json_t *arguments)
 
     if (!to)
         return NULL;
-    json_array_foreach(arguments, i, item) {
+    json_array_foreach(arguments, i, item)
+    {
         const char *word = json_string_value(item);
 
         if (!word)
@@ -274,15 +276,17 @@ static char *started_words(const hcs_event *event, const json_t *detail)
     const char *line = json_string_value(json_object_get(detail, "CommandLine"));
     const char *shown = command && *command ? command : line ? line : "";
 
-    return format("process %u started%s%s", (unsigned) event->process_id, *shown ? ": " : "", shown);
+    return format("process %u started%s%s", (unsigned) event->process_id, *shown ? ": " : "",
+                  shown);
 }
 
 static char *gap_words(const hcs_event *event)
 {
     unsigned long long first = event->gap_first, last = event->gap_last;
 
-    return format("EVENTS ARE MISSING: %llu to %llu (%llu), the log of the service no longer has them",
-                  first, last, last - first + 1);
+    return format(
+        "EVENTS ARE MISSING: %llu to %llu (%llu), the log of the service no longer has them", first,
+        last, last - first + 1);
 }
 
 static char *end_words(const json_t *detail)

@@ -17,8 +17,8 @@ int report_failure_status(hcs_result why);
 /* From the Exit object of a Properties document.  0, or -1 when it is none. */
 int report_exit_from_json(const json_t *json, hcs_exit *out);
 
-/* One JSON object without a newline, owned; NULL when out of memory.  The service's detail is in it as it came,
- * numbers and all; what is no JSON is in it as a string. */
+/* One JSON object without a newline, owned; NULL when out of memory.  The service's detail is in it
+ * as it came, numbers and all; what is no JSON is in it as a string. */
 char *report_event_json(const hcs_event *event);
 
 /* What the event means: "process 1234 exited: code 42".  Owned; NULL when out of memory. */

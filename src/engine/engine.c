@@ -226,6 +226,15 @@ uint32_t engine_busy(const struct engine *e)
     return e->n_systems;
 }
 
+uint32_t engine_cleaning(const struct engine *e)
+{
+    uint32_t n_cleaning = 0;
+
+    list_for_each(&e->systems, n)
+        n_cleaning += container_of(n, struct system, link)->state == STATE_STOPPED;
+    return n_cleaning;
+}
+
 struct evlog *engine_log(struct engine *e)
 {
     return e->options.log;

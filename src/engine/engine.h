@@ -28,8 +28,8 @@ struct engine_options {
     int shared;                     /* others use this service too: isolation none is refused */
     uint32_t systems_max;
     uint32_t processes_max;         /* for each system, running */
-    void (*quiet)(void *context);   /* NULL, or told when no system is left */
-    void *quiet_context;
+    void (*gone)(void *context);    /* NULL, or told after a system was cleaned up */
+    void *gone_context;
 };
 
 struct answer {
@@ -70,6 +70,9 @@ struct evlog *engine_log(struct engine *e);
 
 /* Systems that have not ended or are not yet cleaned up. */
 uint32_t engine_busy(const struct engine *e);
+
+/* Those of them that have ended, or could not be created, and are being cleaned up. */
+uint32_t engine_cleaning(const struct engine *e);
 
 /* Each is answered once, perhaps before it returns.  @incarnation 0 means whatever system has the id. */
 void engine_create(struct engine *e, struct call *call, const char *id, const char *document);

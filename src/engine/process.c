@@ -337,14 +337,14 @@ void engine_process_signal(struct engine *e, struct call *call, const char *id, 
     if (!s)
         return;
     p = process_by_pid(s, process_id);
-    if (signal < 1 || signal > SIGRTMAX)
+    if (signal < 0 || signal > SIGRTMAX)
         r = fail(&err, HCS_E_INVALIDARG, "engine.signal", "%d is not a signal", signal);
     else if (!p)
         r = fail(&err, HCS_E_WIN32_NOT_FOUND, "engine.signal", "system '%s' has no process %u", id, process_id);
     else if (p->exited)
         r = fail(&err, HCS_E_PROCESS_ALREADY_STOPPED, "engine.signal", "process %u of system '%s' has exited",
                  process_id, id);
-    else
+    else if (signal != 0) /* 0 only asks whether it runs, as kill(2) has it */
         r = system_ops(s)->process_signal(s->driver, &s->at_driver, p->number, signal, &err);
     if (r < 0)
         call_fail_now(call, r, &err);

@@ -175,8 +175,8 @@ static void system_gone(struct system *s)
     system_free(s);
     while (!list_is_empty(&successors))
         create_successor(e, list_first(&successors, struct call, link));
-    if (e->n_systems == 0 && e->options.quiet)
-        e->options.quiet(e->options.quiet_context);
+    if (e->options.gone)
+        e->options.gone(e->options.gone_context);
 }
 
 static void clean(struct system *s)

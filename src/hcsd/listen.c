@@ -22,6 +22,8 @@
 #include "fd.h"
 #include "server.h"
 
+#define STOP_SECONDS 5u
+
 static int on_connection(sd_event_source *source, int fd, uint32_t revents, void *context)
 {
     struct server *s = context;
@@ -208,8 +210,33 @@ static int on_idle(sd_event_source *source, uint64_t usec, void *context)
     return 0;
 }
 
+static int on_stop_deadline(sd_event_source *source, uint64_t usec, void *context)
+{
+    struct server *s = context;
+
+    (void) source;
+    (void) usec;
+    log_line(LOG_LINE_WARNING, "%u systems are not cleaned up after %u s: leaving", engine_cleaning(s->engine),
+             STOP_SECONDS);
+    return sd_event_exit(s->loop, 0);
+}
+
+/* Leave; but what has ended is cleaned up first, since nobody would come back for it. */
+void server_stop(struct server *s)
+{
+    if (s->stopping)
+        return;
+    if (engine_cleaning(s->engine) == 0 ||
+        sd_event_add_time_relative(s->loop, &s->stopping, CLOCK_MONOTONIC, STOP_SECONDS * 1000000ull, 0,
+                                   on_stop_deadline, s) < 0)
+        sd_event_exit(s->loop, 0);
+}
+
 void server_check_idle(struct server *s)
 {
+    if (s->stopping && engine_cleaning(s->engine) == 0)
+        sd_event_exit(s->loop, 0);
+
     int idle = s->n_connections == 0 && engine_busy(s->engine) == 0 && s->idle_exit_us > 0;
 
     if (!s->idle && (!idle || sd_event_add_time_relative(s->loop, &s->idle, CLOCK_MONOTONIC, s->idle_exit_us, 0,

@@ -254,7 +254,7 @@ static void list_drivers(struct parts *p)
         p->server.drivers[p->server.n_drivers++] = p->plain;
 }
 
-static void on_engine_quiet(void *context)
+static void on_system_gone(void *context)
 {
     server_check_idle(context);
 }
@@ -273,7 +273,7 @@ static hcs_result make_engine(struct parts *p, const struct settings *settings, 
     struct engine_options options = {
         .loop = s->loop, .log = p->log, .run_dir = p->run_dir, .namespaces = p->namespaces,
         .no_namespaces = s->no_namespaces, .plain = p->plain, .systems_max = SYSTEMS_MAX,
-        .processes_max = PROCESSES_MAX, .quiet = on_engine_quiet, .quiet_context = s,
+        .processes_max = PROCESSES_MAX, .gone = on_system_gone, .gone_context = s,
     };
 
     options.shared = s->shared = is_shared(settings, s);
@@ -357,6 +357,7 @@ static void end(struct parts *p)
         list_for_each(&s->connections, n)
             connection_drop(container_of(n, struct connection, link));
     s->idle = sd_event_source_disable_unref(s->idle);
+    s->stopping = sd_event_source_disable_unref(s->stopping);
     engine_drop(s->engine);
     if (p->namespaces)
         p->namespaces->ops->drop(p->namespaces);
@@ -407,7 +408,15 @@ static uint32_t connections_max(void)
     return limit.rlim_cur > 8192 ? 4096 : limit.rlim_cur > 128 ? (uint32_t) limit.rlim_cur / 2 : 64;
 }
 
-static int add_signals(sd_event *loop)
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
+{
+    (void) source;
+    (void) info;
+    server_stop(context);
+    return 0;
+}
+
+static int add_signals(struct server *s)
 {
     sigset_t set;
 
@@ -417,8 +426,8 @@ static int add_signals(sd_event *loop)
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
         return -errno;
     signal(SIGPIPE, SIG_IGN);
-    int r = sd_event_add_signal(loop, NULL, SIGTERM, NULL, NULL);
-    return r < 0 ? r : sd_event_add_signal(loop, NULL, SIGINT, NULL, NULL);
+    int r = sd_event_add_signal(s->loop, NULL, SIGTERM, on_signal, s);
+    return r < 0 ? r : sd_event_add_signal(s->loop, NULL, SIGINT, on_signal, s);
 }
 
 static int run(const struct settings *settings)
@@ -429,7 +438,7 @@ static int run(const struct settings *settings)
 
     p.server.connections_max = connections_max();
     if (r >= 0)
-        r = add_signals(p.server.loop);
+        r = add_signals(&p.server);
     if (r < 0) {
         fprintf(stderr, "hcsd: event loop: %s\n", strerror(-r));
         return 1;

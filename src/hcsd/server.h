@@ -17,6 +17,7 @@ struct server {
     struct engine *engine;
     sd_event_source *listening;
     sd_event_source *idle;
+    sd_event_source *stopping;               /* the deadline of an orderly end */
     int listen_fd;
     int null_fd;                             /* /dev/null, for standard handles nobody gave */
     int activated;                           /* the socket is the service manager's */
@@ -56,6 +57,7 @@ struct connection {
 _must_use_ hcs_result listen_begin(struct server *s, const char *socket_path_opt, hcs_error *err);
 void listen_end(struct server *s);
 void server_check_idle(struct server *s);
+void server_stop(struct server *s);
 
 /* connection.c */
 void connection_new(struct server *s, int take_fd);

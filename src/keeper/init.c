@@ -26,6 +26,7 @@ static int is_alone(void)
     return kill(-1, 0) < 0 && errno == ESRCH;
 }
 
+/* SIGTERM is blocked and waited for. */
 static void never_runs(int number)
 {
     (void) number;
@@ -45,7 +46,9 @@ int init_main(void)
     /* A blocked signal is never thrown away, not even for pid 1, which has the kernel's protection. */
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
-    /* To be seen from outside, as SigCgt in /proc/PID/status: from now on a SIGTERM will be heard. */
+
+    /* To be seen from outside, as SigCgt in /proc/PID/status: from now on a SIGTERM will be heard.
+     * A blocked signal alone would be no sign, it may be the runtime's. */
     signal(SIGTERM, never_runs);
     for (;;) {
         int signal = stopping ? sigtimedwait(&all, NULL, &poll) : sigwaitinfo(&all, NULL);

@@ -52,7 +52,7 @@ static int fd_raise(int fd)
 }
 
 static hcs_result listener_make(const char *run_dir, const struct sockaddr_un *address, int *out,
-                                hcs_error *err)
+                                int *out_bound, hcs_error *err)
 {
     _cleanup_(fd_drop) int fd = -1;
 
@@ -61,7 +61,8 @@ static hcs_result listener_make(const char *run_dir, const struct sockaddr_un *a
         fd = fd_raise(fd);
     if (fd < 0)
         return fail_os(err, result_from_errno(errno), errno, WHERE, "socket of the keeper");
-    if (bind(fd, (const struct sockaddr *) address, sizeof(*address)) < 0 || listen(fd, 4) < 0)
+    *out_bound = bind(fd, (const struct sockaddr *) address, sizeof(*address)) == 0;
+    if (!*out_bound || listen(fd, 4) < 0)
         return fail_os(err, result_from_errno(errno), errno, WHERE, "bind '%s/%s'", run_dir,
                        KEEPER_SOCKET);
     *out = TAKE_FD(fd);
@@ -161,7 +162,7 @@ static int spawn_keeper(const char *program, const char *run_dir, uint32_t optio
 
 static hcs_result start_at(const char *program, const char *run_dir, uint32_t options,
                            const struct sockaddr_un *address, int *out_fd, pid_t *out_pid,
-                           hcs_error *err)
+                           int *out_bound, hcs_error *err)
 {
     _cleanup_(fd_drop) int listen_fd = -1;
     _cleanup_(fd_drop) int log_fd = -1;
@@ -169,10 +170,10 @@ static hcs_result start_at(const char *program, const char *run_dir, uint32_t op
     hcs_result r;
     int error;
 
-    r = log_open(run_dir, &log_fd, err);
+    r = listener_make(run_dir, address, &listen_fd, out_bound, err);
     if (r < 0)
         return r;
-    r = listener_make(run_dir, address, &listen_fd, err);
+    r = log_open(run_dir, &log_fd, err);
     if (r < 0)
         return r;
     r = connection_make(run_dir, address, &fd, err);
@@ -200,14 +201,15 @@ hcs_result launch_keeper(const char *program, const char *run_dir, uint32_t opti
 {
     _cleanup_(fd_drop) int dir_fd = -1;
     struct sockaddr_un address;
+    int bound = 0; /* or the socket there is another keeper's */
     hcs_result r;
 
     assert(program && run_dir && out_fd && out_pid);
     r = address_make(run_dir, &dir_fd, &address, err);
     if (r < 0)
         return r;
-    r = start_at(program, run_dir, options, &address, out_fd, out_pid, err);
-    if (r < 0)
+    r = start_at(program, run_dir, options, &address, out_fd, out_pid, &bound, err);
+    if (r < 0 && bound)
         files_remove(run_dir);
     return r;
 }

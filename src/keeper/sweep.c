@@ -17,6 +17,7 @@
 #include "attr.h"
 
 #define SWEEP_MAX 4096
+#define ROUNDS_MAX 8
 
 struct found {
     pid_t pid;
@@ -32,8 +33,18 @@ struct sweep {
 
 static struct sweep the_sweep; /* 32 KiB, too much for a stack that should stay small */
 
+static int is_listed(const struct sweep *s, pid_t pid)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->found[i].pid == pid)
+            return 1;
+    return 0;
+}
+
 static void add(struct sweep *s, pid_t pid, pid_t parent)
 {
+    if (is_listed(s, pid))
+        return;
     if (s->n == SWEEP_MAX)
         s->overflowed = 1;
     else
@@ -111,27 +122,19 @@ static void add_children(struct sweep *s, pid_t parent)
     close(tasks_fd);
 }
 
-static int is_listed(const struct sweep *s, pid_t pid)
-{
-    for (size_t i = 0; i < s->n; i++)
-        if (s->found[i].pid == pid)
-            return 1;
-    return 0;
-}
-
 /* What the keeper knows by itself, should the kernel not list children. */
 static void add_known(struct sweep *s, const struct keeper *k)
 {
     for (size_t i = 0; i < k->n_processes; i++) {
         const struct process *p = &k->processes[i];
 
-        if (p->state == PROCESS_LIVING && !is_listed(s, p->pid))
+        if (p->state == PROCESS_LIVING)
             add(s, p->pid, s->self);
     }
     for (size_t i = 0; i < KEEPER_COMMANDS_MAX; i++) {
         const struct command *c = &k->commands[i];
 
-        if (c->state == COMMAND_RUNNING && !is_listed(s, c->pid))
+        if (c->state == COMMAND_RUNNING)
             add(s, c->pid, s->self);
     }
 }
@@ -202,25 +205,37 @@ static int signal_found(const struct sweep *s, const struct found *f, int signal
     return kill(f->pid, signal) < 0 ? errno : 0;
 }
 
-/* How many there were, the ended but not yet reaped ones included. */
-size_t sweep_signal(struct keeper *k, int signal, int *out_error)
+/* Add everybody who is not listed yet.  What was signalled before stays listed, to be signalled once. */
+static void collect(struct sweep *s, const struct keeper *k)
 {
-    struct sweep *s = &the_sweep;
-    int error = 0;
-
-    s->self = getpid();
-    s->n = 0;
-    s->overflowed = 0;
     add_children(s, s->self);
     add_known(s, k);
     remove_spared(s, k);
     for (size_t i = 0; i < s->n; i++)
         add_children(s, s->found[i].pid);
-    for (size_t i = 0; i < s->n; i++) {
-        int why = signal_found(s, &s->found[i], signal);
+}
 
-        if (why && why != ESRCH && !error)
-            error = why;
+/* How many there were, the ended but not yet reaped ones included.  Looks again after each round for
+ * those who were started while it went on. */
+size_t sweep_signal(struct keeper *k, int signal, int *out_error)
+{
+    struct sweep *s = &the_sweep;
+    size_t done = 0;
+    int error = 0;
+
+    s->self = getpid();
+    s->n = 0;
+    s->overflowed = 0;
+    for (int round = 0; round < ROUNDS_MAX; round++) {
+        collect(s, k);
+        if (done == s->n)
+            break;
+        for (; done < s->n; done++) {
+            int why = signal_found(s, &s->found[done], signal);
+
+            if (why && why != ESRCH && !error)
+                error = why;
+        }
     }
     *out_error = !s->n ? ESRCH : error ? error : s->overflowed ? E2BIG : 0;
     return s->n;

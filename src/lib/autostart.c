@@ -28,9 +28,9 @@
 #include "handles.h"
 
 #define LOG_BYTES_MAX ((off_t) 1 << 20)
-#define LOCK_LIMIT_MS 10000      /* somebody else is starting the service */
+#define LOCK_LIMIT_MS 10000 /* somebody else is starting the service */
 #define EXEC_LIMIT_MS 10000
-#define QUOTED_BYTES 4096        /* of the end of the log */
+#define QUOTED_BYTES 4096 /* of the end of the log */
 
 enum { FD_LISTEN = 3, FD_REPORT = 4, FD_FREE = 10 };
 
@@ -45,7 +45,8 @@ static hcs_result default_path(char **out, hcs_error *err)
         path = strdup("/run/hcs/hcsd.sock");
     else if (!directory || directory[0] != '/')
         return fail(err, HCS_E_SERVICE_NOT_AVAILABLE, "host.address",
-                    "XDG_RUNTIME_DIR is not set to a directory, so the socket of the service is not known; set HCS_HOST to it");
+                    "XDG_RUNTIME_DIR is not set to a directory, so the socket of the service is "
+                    "not known; set HCS_HOST to it");
     else if (asprintf(&path, "%s/hcs/hcsd.sock", directory) < 0)
         path = NULL;
     if (!path)
@@ -59,10 +60,12 @@ static hcs_result check_path(const char *path, hcs_error *err)
     const size_t most = sizeof(((struct sockaddr_un *) 0)->sun_path) - 1;
 
     if (strlen(path) > most)
-        return fail(err, HCS_E_INVALIDARG, "host.address", "the path of a socket has at most %zu bytes, not %zu: '%s'",
-                    most, strlen(path), path);
+        return fail(err, HCS_E_INVALIDARG, "host.address",
+                    "the path of a socket has at most %zu bytes, not %zu: '%s'", most, strlen(path),
+                    path);
     if (path[strlen(path) - 1] == '/')
-        return fail(err, HCS_E_INVALIDARG, "host.address", "address '%s' is a directory, not a socket", path);
+        return fail(err, HCS_E_INVALIDARG, "host.address",
+                    "address '%s' is a directory, not a socket", path);
     return HCS_OK;
 }
 
@@ -80,7 +83,8 @@ hcs_result autostart_address(const char *address_opt, char **out_path, hcs_error
         const char *bare = strncmp(given, "unix:", 5) == 0 ? given + 5 : given;
 
         if (bare[0] != '/')
-            return fail(err, HCS_E_INVALIDARG, "host.address", "%s '%s' is neither unix:/path nor an absolute path",
+            return fail(err, HCS_E_INVALIDARG, "host.address",
+                        "%s '%s' is neither unix:/path nor an absolute path",
                         address_opt ? "address" : "HCS_HOST", given);
         path = strdup(bare);
         if (!path)
@@ -113,7 +117,8 @@ static hcs_result try_connect(const char *path, int *out_fd, hcs_error *err)
     int r;
 
     if (fd < 0)
-        return fail_os(err, result_from_errno(errno), errno, "host.connect", "socket for '%s'", path);
+        return fail_os(err, result_from_errno(errno), errno, "host.connect", "socket for '%s'",
+                       path);
     (void) setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
     do {
         r = connect(fd, (struct sockaddr *) &address, sizeof(address));
@@ -129,7 +134,8 @@ static hcs_result try_connect(const char *path, int *out_fd, hcs_error *err)
                        "the service at '%s' takes no connections", path);
     if (errno == EACCES || errno == EPERM)
         return fail_os(err, HCS_E_ACCESS_DENIED, errno, "host.connect", "connect to '%s'", path);
-    return fail_os(err, HCS_E_SERVICE_NOT_AVAILABLE, errno, "host.connect", "connect to '%s'", path);
+    return fail_os(err, HCS_E_SERVICE_NOT_AVAILABLE, errno, "host.connect", "connect to '%s'",
+                   path);
 }
 
 /* ---- starting ---- */
@@ -138,12 +144,12 @@ static hcs_result try_connect(const char *path, int *out_fd, hcs_error *err)
 struct start {
     const char *path;
     char *program;
-    char **environment;            /* pointers borrowed, except the one below */
-    char listen_pid[40];           /* "LISTEN_PID=...", filled in by the child */
+    char **environment;  /* pointers borrowed, except the one below */
+    char listen_pid[40]; /* "LISTEN_PID=...", filled in by the child */
     int fd_listen;
     int fd_log;
     int fd_null;
-    int fd_report;                 /* the child writes an errno here when it cannot exec */
+    int fd_report; /* the child writes an errno here when it cannot exec */
 };
 
 static void start_done(struct start *s)
@@ -165,8 +171,9 @@ static hcs_result cannot_start(int os, const char *what, const char *path, hcs_e
 /* Variables that would make the service talk to a manager that is not its own, or to itself. */
 static bool is_withheld(const char *variable)
 {
-    static const char *const names[] = { "HCS_HOST=", "LISTEN_PID=", "LISTEN_FDS=", "LISTEN_FDNAMES=",
-                                         "NOTIFY_SOCKET=", "WATCHDOG_PID=", "WATCHDOG_USEC=" };
+    static const char *const names[] = { "HCS_HOST=",       "LISTEN_PID=",    "LISTEN_FDS=",
+                                         "LISTEN_FDNAMES=", "NOTIFY_SOCKET=", "WATCHDOG_PID=",
+                                         "WATCHDOG_USEC=" };
 
     for (size_t i = 0; i < N_ELEMENTS(names); i++) {
         if (strncmp(variable, names[i], strlen(names[i])) == 0)
@@ -271,11 +278,13 @@ static hcs_result start_listen(struct start *s, hcs_error *err)
         if (unlink(s->path) < 0)
             return cannot_start(errno, "remove the old socket", s->path, err);
     }
-    r = fd_move(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), &s->fd_listen, "socket", s->path, err);
+    r = fd_move(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), &s->fd_listen, "socket", s->path,
+                err);
     if (r < 0)
         return r;
     /* The file gets the mode of the socket; umask() would be that of all threads. */
-    if (fchmod(s->fd_listen, 0600) < 0 || bind(s->fd_listen, (struct sockaddr *) &address, sizeof(address)) < 0)
+    if (fchmod(s->fd_listen, 0600) < 0 ||
+        bind(s->fd_listen, (struct sockaddr *) &address, sizeof(address)) < 0)
         return cannot_start(errno, "bind", s->path, err);
     if (listen(s->fd_listen, SOMAXCONN) < 0) {
         int os = errno;
@@ -350,8 +359,9 @@ static void child_run(struct start *s)
         child_fail(s->fd_report);
     if (pid > 0)
         _exit(0);
-    if (dup2(s->fd_null, 0) < 0 || dup2(s->fd_log, 1) < 0 || dup2(s->fd_log, 2) < 0
-        || dup2(s->fd_listen, FD_LISTEN) < 0 || dup3(s->fd_report, FD_REPORT, O_CLOEXEC) < 0 || chdir("/") < 0)
+    if (dup2(s->fd_null, 0) < 0 || dup2(s->fd_log, 1) < 0 || dup2(s->fd_log, 2) < 0 ||
+        dup2(s->fd_listen, FD_LISTEN) < 0 || dup3(s->fd_report, FD_REPORT, O_CLOEXEC) < 0 ||
+        chdir("/") < 0)
         child_fail(s->fd_report);
     child_close_from(FD_REPORT + 1);
     child_listen_pid(s);
@@ -383,7 +393,8 @@ static int exec_result(int fd)
     int os = 0;
     ssize_t n;
 
-    if (deadline_of(EXEC_LIMIT_MS, "host.start", &deadline, NULL) < 0 || !deadline_poll(fd, POLLIN, deadline))
+    if (deadline_of(EXEC_LIMIT_MS, "host.start", &deadline, NULL) < 0 ||
+        !deadline_poll(fd, POLLIN, deadline))
         return 0;
     do {
         n = read(fd, &os, sizeof(os));
@@ -421,8 +432,9 @@ static hcs_result start_run(struct start *s, hcs_error *err)
 
 static hcs_result start_service(const char *path, struct autostart *out, hcs_error *err)
 {
-    _cleanup_(start_done) struct start s = { .path = path, .fd_listen = -1, .fd_log = -1, .fd_null = -1,
-                                             .fd_report = -1 };
+    _cleanup_(start_done) struct start s = {
+        .path = path, .fd_listen = -1, .fd_log = -1, .fd_null = -1, .fd_report = -1
+    };
     hcs_result r;
 
     r = start_program(&s, err);
@@ -471,8 +483,8 @@ static hcs_result take_lock(const char *path, int *out_fd, hcs_error *err)
         if (errno != EWOULDBLOCK && errno != EINTR)
             return cannot_start(errno, "lock", name, err);
         if (deadline_left_ms(deadline) == 0)
-            return fail(err, HCS_E_SERVICE_NOT_AVAILABLE, "host.start", "'%s' has been locked for %d s", name,
-                        LOCK_LIMIT_MS / 1000);
+            return fail(err, HCS_E_SERVICE_NOT_AVAILABLE, "host.start",
+                        "'%s' has been locked for %d s", name, LOCK_LIMIT_MS / 1000);
         nanosleep(&pause, NULL);
     }
     *out_fd = TAKE_FD(fd);
@@ -496,7 +508,8 @@ static hcs_result make_directory(const char *path, hcs_error *err)
                  : HCS_OK;
 }
 
-hcs_result autostart_connect(const char *path, int *out_fd, struct autostart *out_start, hcs_error *err)
+hcs_result autostart_connect(const char *path, int *out_fd, struct autostart *out_start,
+                             hcs_error *err)
 {
     _cleanup_(lock_drop) int lock = -1;
     struct autostart start = { 0 };
@@ -556,7 +569,8 @@ hcs_result autostart_explain(const char *path, const struct autostart *start, hc
     }
     fd = open(log, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
     if (fd >= 0 && fstat(fd, &st) == 0) {
-        from = st.st_size - QUOTED_BYTES > start->log_from ? st.st_size - QUOTED_BYTES : start->log_from;
+        from = st.st_size - QUOTED_BYTES > start->log_from ? st.st_size - QUOTED_BYTES
+                                                           : start->log_from;
         n = pread(fd, text, QUOTED_BYTES, from);
         text[n > 0 ? n : 0] = '\0';
     }
@@ -564,5 +578,6 @@ hcs_result autostart_explain(const char *path, const struct autostart *start, hc
         return fail(err, HCS_E_SERVICE_NOT_AVAILABLE, "host.start",
                     "hcsd was started and ended at once; its log '%s' does not say why", log);
     return fail(err, HCS_E_SERVICE_NOT_AVAILABLE, "host.start",
-                "hcsd was started and ended at once; its log '%s' ends with: %s", log, last_line(text));
+                "hcsd was started and ended at once; its log '%s' ends with: %s", log,
+                last_line(text));
 }

@@ -23,7 +23,8 @@ hcs_result deadline_of(int timeout_ms, const char *where, uint64_t *out, hcs_err
 {
     assert(where && out);
     if (timeout_ms < -1)
-        return fail(err, HCS_E_INVALIDARG, where, "timeout_ms is %d; it is -1, 0 or more", timeout_ms);
+        return fail(err, HCS_E_INVALIDARG, where, "timeout_ms is %d; it is -1, 0 or more",
+                    timeout_ms);
     *out = timeout_ms < 0 ? NO_DEADLINE : clock_monotonic_ns() + (uint64_t) timeout_ms * 1000000;
     return HCS_OK;
 }
@@ -58,7 +59,8 @@ bool deadline_poll(int fd, short events, uint64_t deadline)
 /* ---- connections ---- */
 
 /* A link to the service that can carry a request now: an idle one that is still good, or a new
- * one.  Whatever is readable on an idle connection, be it the end or a word out of turn, makes it bad. */
+ * one.  Whatever is readable on an idle connection, be it the end or a word out of turn, makes it
+ * bad. */
 static hcs_result call_connect(struct call *c, enum call_kind kind, hcs_error *err)
 {
     struct autostart start = { 0 };
@@ -78,8 +80,8 @@ static hcs_result call_connect(struct call *c, enum call_kind kind, hcs_error *e
     r = autostart_connect(c->host->path, &fd, &start, err);
     if (r < 0)
         return r;
-    r = varlink_new(fd, kind == CALL_STREAM ? EVENT_BYTES_MAX : REPLY_BYTES_MAX, REPLY_BYTES_MAX, &c->link,
-                    err);
+    r = varlink_new(fd, kind == CALL_STREAM ? EVENT_BYTES_MAX : REPLY_BYTES_MAX, REPLY_BYTES_MAX,
+                    &c->link, err);
     if (r < 0)
         return r;
     c->start = start;
@@ -127,15 +129,15 @@ static void json_drop(json_t **json)
 void call_init(struct call *c)
 {
     assert(c);
-    *c = (struct call) { 0 };
+    *c = (struct call){ 0 };
 }
 
 void call_done(struct call *c)
 {
     assert(c);
-    if (c->answered && c->link && !varlink_ready(c->link) && varlink_partial(c->link) == 0
-        && varlink_unsent(c->link) == 0
-        && !varlink_peer_closed(c->link) && !varlink_send_lost(c->link))
+    if (c->answered && c->link && !varlink_ready(c->link) && varlink_partial(c->link) == 0 &&
+        varlink_unsent(c->link) == 0 && !varlink_peer_closed(c->link) &&
+        !varlink_send_lost(c->link))
         host_give_idle(c->host, c->link);
     else
         varlink_drop(c->link);
@@ -143,8 +145,8 @@ void call_done(struct call *c)
     call_init(c);
 }
 
-static hcs_result request_send(struct call *c, enum call_kind kind, const char *text, const int *fds,
-                               size_t n_fds, hcs_error *err)
+static hcs_result request_send(struct call *c, enum call_kind kind, const char *text,
+                               const int *fds, size_t n_fds, hcs_error *err)
 {
     hcs_result r;
 
@@ -159,7 +161,8 @@ static hcs_result request_send(struct call *c, enum call_kind kind, const char *
             return HCS_OK;
         varlink_drop(TAKE(c->link));
     }
-    r = fail(err, HCS_E_SERVICE_DISCONNECT, "call.send", "the service at '%s' closed the connection", c->host->path);
+    r = fail(err, HCS_E_SERVICE_DISCONNECT, "call.send",
+             "the service at '%s' closed the connection", c->host->path);
     return c->start.started ? autostart_explain(c->host->path, &c->start, err) : r;
 }
 
@@ -213,8 +216,8 @@ static hcs_result error_of_protocol(const char *name, const json_t *parameters, 
 {
     _cleanup_(free_drop) char *detail = parameters ? json_dumps(parameters, JSON_COMPACT) : NULL;
 
-    return fail(err, HCS_E_PROTOCOL_ERROR, "call.answer", "the service answers with error '%s' %s", name,
-                detail ? detail : "");
+    return fail(err, HCS_E_PROTOCOL_ERROR, "call.answer", "the service answers with error '%s' %s",
+                name, detail ? detail : "");
 }
 
 hcs_result call_parameters(struct varlink_message *message, hcs_error *err)
@@ -294,7 +297,7 @@ hcs_result call_make(hcs_host *host, const char *method, json_t *take_parameters
     hcs_error why = HCS_ERROR_INIT;
     hcs_result r;
 
-    for (int attempt = 0; ; attempt++) {
+    for (int attempt = 0;; attempt++) {
         _cleanup_(call_done) struct call c;
         bool unread;
 
@@ -314,8 +317,8 @@ hcs_result call_make(hcs_host *host, const char *method, json_t *take_parameters
 
 /* ---- values ---- */
 
-hcs_result call_text(const char *text, hcs_result bad, const char *where, const char *name, json_t **out,
-                     hcs_error *err)
+hcs_result call_text(const char *text, hcs_result bad, const char *where, const char *name,
+                     json_t **out, hcs_error *err)
 {
     size_t n = strlen(text);
     json_t *json;
@@ -329,13 +332,15 @@ hcs_result call_text(const char *text, hcs_result bad, const char *where, const 
     return HCS_OK;
 }
 
-hcs_result call_document(const struct varlink_message *reply, const char *member, char **out, hcs_error *err)
+hcs_result call_document(const struct varlink_message *reply, const char *member, char **out,
+                         hcs_error *err)
 {
     const json_t *value = json_object_get(reply->json, member);
     char *text;
 
     if (!json_is_object(value) && !json_is_array(value))
-        return fail(err, HCS_E_PROTOCOL_ERROR, "call.answer", "no '%s' in the answer of the service", member);
+        return fail(err, HCS_E_PROTOCOL_ERROR, "call.answer",
+                    "no '%s' in the answer of the service", member);
     text = json_dumps(value, JSON_COMPACT);
     if (!text)
         return fail(err, HCS_E_OUTOFMEMORY, "call.answer", "no memory for '%s'", member);

@@ -19,24 +19,24 @@
 
 #define INTERFACE "org.libhcs.ComputeService."
 
-#define IDLE_MAX 8                             /* connections a host keeps for later calls */
-#define REPLY_BYTES_MAX ((size_t) 16 << 20)    /* largest message of an answer, and of a request */
-#define EVENT_BYTES_MAX ((size_t) 4 << 20)     /* largest message of a stream */
-#define START_LIMIT_MS 30000                   /* until a service that was started has answered */
+#define IDLE_MAX 8                          /* connections a host keeps for later calls */
+#define REPLY_BYTES_MAX ((size_t) 16 << 20) /* largest message of an answer, and of a request */
+#define EVENT_BYTES_MAX ((size_t) 4 << 20)  /* largest message of a stream */
+#define START_LIMIT_MS 30000                /* until a service that was started has answered */
 
 /* Refuse a NULL for the parameter @p of the public function @verb. */
-#define NEED(p, verb)                                                              \
-    do {                                                                           \
-        if (!(p))                                                                  \
-            return fail(err, HCS_E_POINTER, verb, "%s must not be NULL", #p);      \
+#define NEED(p, verb)                                                                              \
+    do {                                                                                           \
+        if (!(p))                                                                                  \
+            return fail(err, HCS_E_POINTER, verb, "%s must not be NULL", #p);                      \
     } while (0)
 
 /* ---- autostart.c: where the service is, and starting it ---- */
 
 /* A service started by us that ends at once leaves its reason in its log. */
 struct autostart {
-    bool started;          /* we started it */
-    off_t log_from;        /* its words are in the log from here on */
+    bool started;   /* we started it */
+    off_t log_from; /* its words are in the log from here on */
 };
 
 _must_use_ hcs_result autostart_address(const char *address_opt, char **out_path, hcs_error *err);
@@ -46,14 +46,15 @@ _must_use_ hcs_result autostart_connect(const char *path, int *out_fd, struct au
                                         hcs_error *err);
 
 /* Replace @err of a service that was started and went away by what its log says. */
-_must_use_ hcs_result autostart_explain(const char *path, const struct autostart *start, hcs_error *err);
+_must_use_ hcs_result autostart_explain(const char *path, const struct autostart *start,
+                                        hcs_error *err);
 
 /* ---- host.c ---- */
 
 struct hcs_host {
-    atomic_uint references;              /* the user's and one of each thing opened from it */
+    atomic_uint references; /* the user's and one of each thing opened from it */
     char *path;
-    pthread_mutex_t lock;                /* guards what follows */
+    pthread_mutex_t lock; /* guards what follows */
     struct varlink *idle[IDLE_MAX];
     size_t n_idle;
 };
@@ -68,8 +69,8 @@ void host_give_idle(hcs_host *host, struct varlink *take_link);
 /* ---- call.c: one request and its answer ---- */
 
 struct call {
-    hcs_host *host;                /* counted; NULL when there is no call */
-    struct varlink *link;          /* of this call alone until it has its answer */
+    hcs_host *host;       /* counted; NULL when there is no call */
+    struct varlink *link; /* of this call alone until it has its answer */
     struct autostart start;
     bool answered;
 };
@@ -77,36 +78,39 @@ struct call {
 enum call_kind { CALL_ONCE, CALL_STREAM };
 
 void call_init(struct call *c);
-void call_done(struct call *c);    /* a connection that still waits for its answer is closed */
+void call_done(struct call *c); /* a connection that still waits for its answer is closed */
 
 /* Send a request; returns when the whole of it is on its way.  @parameters is taken, NULL is
  * reported as out of memory. */
-_must_use_ hcs_result call_begin(struct call *c, hcs_host *host, enum call_kind kind, const char *method,
-                                 json_t *take_parameters, const int *fds, size_t n_fds, hcs_error *err);
+_must_use_ hcs_result call_begin(struct call *c, hcs_host *host, enum call_kind kind,
+                                 const char *method, json_t *take_parameters, const int *fds,
+                                 size_t n_fds, hcs_error *err);
 
-/* The answer if it is there, without waiting: 1 and @out->json is the object with its parameters, 0 it
- * is not there yet, negative: the error that the service answered, or HCS_E_SERVICE_DISCONNECT. */
+/* The answer if it is there, without waiting: 1 and @out->json is the object with its parameters, 0
+ * it is not there yet, negative: the error that the service answered, or HCS_E_SERVICE_DISCONNECT.
+ */
 _must_use_ hcs_result call_try(struct call *c, struct varlink_message *out, hcs_error *err);
 
 /* The same, waiting until @deadline: HCS_OK, or HCS_E_OPERATION_TIMEOUT and the call goes on. */
 _must_use_ hcs_result call_wait(struct call *c, uint64_t deadline, struct varlink_message *out,
                                 hcs_error *err);
 
-/* Begin, wait for the answer, done.  A request that the service cannot have read is sent again, once. */
-_must_use_ hcs_result call_make(hcs_host *host, const char *method, json_t *take_parameters, const int *fds,
-                                size_t n_fds, uint64_t deadline, struct varlink_message *out,
-                                hcs_error *err);
+/* Begin, wait for the answer, done.  A request that the service cannot have read is sent again,
+ * once. */
+_must_use_ hcs_result call_make(hcs_host *host, const char *method, json_t *take_parameters,
+                                const int *fds, size_t n_fds, uint64_t deadline,
+                                struct varlink_message *out, hcs_error *err);
 
 /* Turn a reply into its parameters, in place; negative: the error that it is. */
 _must_use_ hcs_result call_parameters(struct varlink_message *message, hcs_error *err);
 
 /* A string that came from the user, as JSON; @bad when it is not UTF-8. */
-_must_use_ hcs_result call_text(const char *text, hcs_result bad, const char *where, const char *name,
-                                json_t **out, hcs_error *err);
+_must_use_ hcs_result call_text(const char *text, hcs_result bad, const char *where,
+                                const char *name, json_t **out, hcs_error *err);
 
 /* Owned text of the object or array @member of a reply. */
-_must_use_ hcs_result call_document(const struct varlink_message *reply, const char *member, char **out,
-                                    hcs_error *err);
+_must_use_ hcs_result call_document(const struct varlink_message *reply, const char *member,
+                                    char **out, hcs_error *err);
 
 /* A deadline on the monotonic clock for a timeout, and what is left of it for poll(). */
 #define NO_DEADLINE UINT64_MAX
@@ -118,8 +122,8 @@ bool deadline_poll(int fd, short events, uint64_t deadline);
 
 /* ---- op.c ---- */
 
-_must_use_ hcs_result op_new(hcs_host *host, const char *method, json_t *take_parameters, const int *fds,
-                             size_t n_fds, hcs_op **out, hcs_error *err);
+_must_use_ hcs_result op_new(hcs_host *host, const char *method, json_t *take_parameters,
+                             const int *fds, size_t n_fds, hcs_op **out, hcs_error *err);
 hcs_op *op_ref(hcs_op *op);
 
 /* Read the answer if it is there.  Whoever asks first reads it from the connection, for all. */
@@ -135,7 +139,7 @@ struct varlink_message *op_reply(hcs_op *op);
 /* The exit report once it is known, and a call that waits for it, kept so that waiting again
  * goes on with the same call. */
 struct waiter {
-    pthread_mutex_t lock;          /* guards what follows */
+    pthread_mutex_t lock; /* guards what follows */
     bool known;
     hcs_exit report;
     struct call pending;
@@ -145,18 +149,19 @@ void waiter_init(struct waiter *w);
 void waiter_done(struct waiter *w);
 bool waiter_known(struct waiter *w, hcs_exit *out);
 _must_use_ hcs_result waiter_wait(struct waiter *w, hcs_host *host, const char *method,
-                                  json_t *take_parameters, uint64_t deadline, hcs_exit *out, hcs_error *err);
+                                  json_t *take_parameters, uint64_t deadline, hcs_exit *out,
+                                  hcs_error *err);
 _must_use_ hcs_result waiter_check(const hcs_exit *out, const char *where, hcs_error *err);
 
 /* ---- system.c ---- */
 
 struct hcs_system {
-    hcs_host *host;                /* counted */
+    hcs_host *host; /* counted */
     char *id;
     struct waiter waiter;
-    pthread_mutex_t lock;          /* guards what follows */
-    uint64_t incarnation;          /* 0 until created */
-    hcs_op *creation;              /* counted; until its good result has been taken over */
+    pthread_mutex_t lock; /* guards what follows */
+    uint64_t incarnation; /* 0 until created */
+    hcs_op *creation;     /* counted; until its good result has been taken over */
 };
 
 /* Parameters that begin a call on @system: id and incarnation.  Fails while it is being created. */

@@ -90,8 +90,9 @@ hcs_result hcs_host_open(const char *address_opt, hcs_host **out, hcs_error *err
         return r;
     r = call_make(host, INTERFACE "GetInfo", json_object(), NULL, 0, deadline, &reply, err);
     if (r == HCS_E_OPERATION_TIMEOUT)
-        r = fail(err, HCS_E_SERVICE_NOT_AVAILABLE, "host.open", "the service at '%s' did not answer within %d s",
-                 host->path, START_LIMIT_MS / 1000);
+        r = fail(err, HCS_E_SERVICE_NOT_AVAILABLE, "host.open",
+                 "the service at '%s' did not answer within %d s", host->path,
+                 START_LIMIT_MS / 1000);
     if (r < 0) {
         host_unref(host);
         return r;
@@ -119,7 +120,8 @@ hcs_result hcs_host_info(hcs_host *host, char **out_document, hcs_error *err)
     return call_document(&reply, "info", out_document, err);
 }
 
-hcs_result hcs_host_enumerate(hcs_host *host, const char *query_opt, char **out_document, hcs_error *err)
+hcs_result hcs_host_enumerate(hcs_host *host, const char *query_opt, char **out_document,
+                              hcs_error *err)
 {
     _cleanup_(varlink_message_done) struct varlink_message reply;
     json_t *query = NULL;
@@ -133,8 +135,8 @@ hcs_result hcs_host_enumerate(hcs_host *host, const char *query_opt, char **out_
         if (r < 0)
             return r;
     }
-    r = call_make(host, INTERFACE "ListSystems", json_pack("{s:o*}", "query", query), NULL, 0, NO_DEADLINE,
-                  &reply, err);
+    r = call_make(host, INTERFACE "ListSystems", json_pack("{s:o*}", "query", query), NULL, 0,
+                  NO_DEADLINE, &reply, err);
     if (r < 0)
         return r;
     return call_document(&reply, "systems", out_document, err);

@@ -16,8 +16,8 @@
 
 struct hcs_op {
     atomic_uint references;
-    struct call call;              /* its connection stays until the end: it is the pollable */
-    pthread_mutex_t lock;          /* guards what follows; what is done does not change any more */
+    struct call call;     /* its connection stays until the end: it is the pollable */
+    pthread_mutex_t lock; /* guards what follows; what is done does not change any more */
     bool done;
     hcs_result result;
     hcs_error error;

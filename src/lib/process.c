@@ -20,14 +20,14 @@ enum { ASK_LIMIT_MS = 50, REPORT_LIMIT_MS = 10000 };
 static const char *const stdio_names[] = { "stdin", "stdout", "stderr" };
 
 struct hcs_process {
-    hcs_host *host;                /* counted */
+    hcs_host *host; /* counted */
     char *system_id;
     uint64_t incarnation;
     struct waiter waiter;
-    pthread_mutex_t lock;          /* guards what follows */
-    uint32_t id;                   /* 0 until created */
-    int stdio[3];                  /* our ends; -1 none, or taken */
-    hcs_op *creation;              /* counted; until its good result has been taken over */
+    pthread_mutex_t lock; /* guards what follows */
+    uint32_t id;          /* 0 until created */
+    int stdio[3];         /* our ends; -1 none, or taken */
+    hcs_op *creation;     /* counted; until its good result has been taken over */
 };
 
 static void process_drop(hcs_process *process)
@@ -78,18 +78,21 @@ static hcs_result process_learn(hcs_process *process, struct varlink_message *re
     int stdio[3] = { -1, -1, -1 };
 
     if (!json_is_integer(id) || value <= 0 || value > UINT32_MAX)
-        return fail(err, HCS_E_PROTOCOL_ERROR, "process.create", "no 'processId' in the answer of the service");
+        return fail(err, HCS_E_PROTOCOL_ERROR, "process.create",
+                    "no 'processId' in the answer of the service");
     for (size_t i = 0; i < N_ELEMENTS(stdio); i++) {
         const json_t *index = json_object_get(reply->json, stdio_names[i]);
         json_int_t at = json_integer_value(index);
 
         if (!index || json_is_null(index))
             continue;
-        if (!json_is_integer(index) || at < 0 || (size_t) at >= reply->n_fds || reply->fds[at] < 0) {
+        if (!json_is_integer(index) || at < 0 || (size_t) at >= reply->n_fds ||
+            reply->fds[at] < 0) {
             for (size_t j = 0; j < i; j++)
                 fd_drop(&stdio[j]);
             return fail(err, HCS_E_PROTOCOL_ERROR, "process.create",
-                        "'%s' in the answer of the service names no file descriptor", stdio_names[i]);
+                        "'%s' in the answer of the service names no file descriptor",
+                        stdio_names[i]);
         }
         stdio[i] = TAKE_FD(reply->fds[at]);
     }
@@ -106,8 +109,8 @@ static hcs_result process_settle(hcs_process *process, hcs_error *err)
     if (!process->creation)
         return HCS_OK;
     if (!op_done(process->creation))
-        return fail(err, HCS_E_OPERATION_PENDING, "process.call", "a process in '%s' is still being created",
-                    process->system_id);
+        return fail(err, HCS_E_OPERATION_PENDING, "process.call",
+                    "a process in '%s' is still being created", process->system_id);
     r = op_result(process->creation, err);
     if (r >= 0)
         r = process_learn(process, op_reply(process->creation), err);
@@ -138,15 +141,15 @@ static hcs_result process_parameters(hcs_process *process, json_t **out, hcs_err
 }
 
 /* Name the given handles in @parameters by their index in @fds. */
-static hcs_result stdio_add(const hcs_stdio *stdio, json_t *parameters, int fds[3], size_t *out_n_fds,
-                            hcs_error *err)
+static hcs_result stdio_add(const hcs_stdio *stdio, json_t *parameters, int fds[3],
+                            size_t *out_n_fds, hcs_error *err)
 {
     const hcs_pollable given[] = { stdio->in, stdio->out, stdio->err };
     size_t n = 0;
 
     if (stdio->size < sizeof(*stdio))
-        return fail(err, HCS_E_INVALIDARG, "hcs_process_create", "size of hcs_stdio is %u; HCS_STDIO_INIT sets it",
-                    stdio->size);
+        return fail(err, HCS_E_INVALIDARG, "hcs_process_create",
+                    "size of hcs_stdio is %u; HCS_STDIO_INIT sets it", stdio->size);
     for (size_t i = 0; i < N_ELEMENTS(given); i++) {
         if (given[i] == HCS_POLLABLE_NONE)
             continue;
@@ -161,8 +164,9 @@ static hcs_result stdio_add(const hcs_stdio *stdio, json_t *parameters, int fds[
     return HCS_OK;
 }
 
-static hcs_result create_parameters(hcs_system *system, const char *text, const hcs_stdio *stdio_opt,
-                                    json_t **out, int fds[3], size_t *out_n_fds, hcs_error *err)
+static hcs_result create_parameters(hcs_system *system, const char *text,
+                                    const hcs_stdio *stdio_opt, json_t **out, int fds[3],
+                                    size_t *out_n_fds, hcs_error *err)
 {
     json_t *parameters, *document;
     hcs_result r = system_parameters(system, &parameters, err);
@@ -184,8 +188,9 @@ static hcs_result create_parameters(hcs_system *system, const char *text, const 
 
 /* ---- public ---- */
 
-hcs_result hcs_process_create(hcs_system *system, const char *parameters, const hcs_stdio *stdio_opt,
-                              hcs_process **out, hcs_op **out_op_opt, hcs_error *err)
+hcs_result hcs_process_create(hcs_system *system, const char *parameters,
+                              const hcs_stdio *stdio_opt, hcs_process **out, hcs_op **out_op_opt,
+                              hcs_error *err)
 {
     _cleanup_(varlink_message_done) struct varlink_message reply;
     _cleanup_(process_dropp) hcs_process *process = NULL;
@@ -202,8 +207,8 @@ hcs_result hcs_process_create(hcs_system *system, const char *parameters, const 
     r = create_parameters(system, parameters, stdio_opt, &request, fds, &n_fds, err);
     if (r < 0)
         return r;
-    r = process_new(system, (uint64_t) json_integer_value(json_object_get(request, "incarnation")), &process,
-                    err);
+    r = process_new(system, (uint64_t) json_integer_value(json_object_get(request, "incarnation")),
+                    &process, err);
     if (r < 0) {
         json_decref(request);
         return r;
@@ -215,7 +220,8 @@ hcs_result hcs_process_create(hcs_system *system, const char *parameters, const 
         process->creation = op_ref(op);
         *out_op_opt = op;
     } else {
-        r = call_make(system->host, INTERFACE "CreateProcess", request, fds, n_fds, NO_DEADLINE, &reply, err);
+        r = call_make(system->host, INTERFACE "CreateProcess", request, fds, n_fds, NO_DEADLINE,
+                      &reply, err);
         if (r >= 0)
             r = process_learn(process, &reply, err);
         if (r < 0)
@@ -266,12 +272,15 @@ static hcs_result process_signal(hcs_process *process, int signal, hcs_error *er
         json_decref(parameters);
         return fail(err, HCS_E_OUTOFMEMORY, "process.signal", "no memory for a request");
     }
-    return call_make(process->host, INTERFACE "SignalProcess", parameters, NULL, 0, NO_DEADLINE, &reply, err);
+    return call_make(process->host, INTERFACE "SignalProcess", parameters, NULL, 0, NO_DEADLINE,
+                     &reply, err);
 }
 
 hcs_result hcs_process_signal(hcs_process *process, int signal, hcs_error *err)
 {
     NEED(process, "hcs_process_signal");
+    if (signal < 1)
+        return fail(err, HCS_E_INVALIDARG, "process.signal", "%d is not a signal", signal);
     return process_signal(process, signal, err);
 }
 
@@ -322,8 +331,8 @@ hcs_result hcs_process_wait(hcs_process *process, int timeout_ms, hcs_exit *out,
     r = process_parameters(process, &parameters, err);
     if (r < 0)
         return r;
-    return waiter_wait(&process->waiter, process->host, INTERFACE "WaitProcess", parameters, deadline, out,
-                       err);
+    return waiter_wait(&process->waiter, process->host, INTERFACE "WaitProcess", parameters,
+                       deadline, out, err);
 }
 
 void hcs_process_close(hcs_process *process)

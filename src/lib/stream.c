@@ -3,8 +3,8 @@
  * Owns:    a connection of its own, the message that the last event is borrowed from.
  * Users:   the public functions of stream.h.
  * Promise: what the service sends comes out in its order, each once; nothing ends without
- *          HCS_EVENT_END.  The pollable is an epoll of the connection and an eventfd: the eventfd is set
- *          exactly while there is something to return that the connection does not show.
+ *          HCS_EVENT_END.  The pollable is an epoll of the connection and an eventfd: the eventfd
+ * is set exactly while there is something to return that the connection does not show.
  */
 #include <assert.h>
 #include <errno.h>
@@ -20,19 +20,19 @@
 #include "handles.h"
 
 struct hcs_stream {
-    struct call call;                  /* Subscribe; its answers are the stream */
+    struct call call; /* Subscribe; its answers are the stream */
     int epoll_fd;
     int wake_fd;
     atomic_flag reading;
-    struct varlink_message message;    /* what the last event is borrowed from */
-    char *detail;                      /* of the last event, when we made it */
-    bool lost;                         /* HCS_EVENT_SERVICE_DISCONNECT has been said: END is next */
-    char *end_reason;                  /* the service has said END, or will say nothing more */
+    struct varlink_message message; /* what the last event is borrowed from */
+    char *detail;                   /* of the last event, when we made it */
+    bool lost;                      /* HCS_EVENT_SERVICE_DISCONNECT has been said: END is next */
+    char *end_reason;               /* the service has said END, or will say nothing more */
 
-    pthread_mutex_t lock;              /* guards what follows */
-    bool ended;                        /* by hcs_stream_end() */
-    bool finished;                     /* END has been taken */
-    bool awake;                        /* wake_fd is set */
+    pthread_mutex_t lock; /* guards what follows */
+    bool ended;           /* by hcs_stream_end() */
+    bool finished;        /* END has been taken */
+    bool awake;           /* wake_fd is set */
 };
 
 static void stream_drop(hcs_stream *s)
@@ -73,7 +73,8 @@ static hcs_result epoll_add(int epoll_fd, int fd, hcs_error *err)
     struct epoll_event event = { .events = EPOLLIN };
 
     if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
-        return fail_os(err, result_from_errno(errno), errno, "stream.open", "watch file descriptor %d", fd);
+        return fail_os(err, result_from_errno(errno), errno, "stream.open",
+                       "watch file descriptor %d", fd);
     return HCS_OK;
 }
 
@@ -91,7 +92,8 @@ static hcs_result stream_new(hcs_stream **out, hcs_error *err)
     s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (s->wake_fd < 0 || s->epoll_fd < 0)
-        return fail_os(err, result_from_errno(errno), errno, "stream.open", "file descriptors for a stream");
+        return fail_os(err, result_from_errno(errno), errno, "stream.open",
+                       "file descriptors for a stream");
     r = epoll_add(s->epoll_fd, s->wake_fd, err);
     if (r < 0)
         return r;
@@ -145,9 +147,10 @@ static hcs_result event_gap(const json_t *gap, hcs_event *e, hcs_error *err)
     const json_t *first = json_object_get(gap, "first");
     const json_t *last = json_object_get(gap, "last");
 
-    if (!json_is_integer(first) || !json_is_integer(last) || json_integer_value(first) < 0
-        || json_integer_value(last) < json_integer_value(first))
-        return fail(err, HCS_E_PROTOCOL_ERROR, "stream.next", "a gap without numbers in the answer of the service");
+    if (!json_is_integer(first) || !json_is_integer(last) || json_integer_value(first) < 0 ||
+        json_integer_value(last) < json_integer_value(first))
+        return fail(err, HCS_E_PROTOCOL_ERROR, "stream.next",
+                    "a gap without numbers in the answer of the service");
     event_stamp(e, HCS_EVENT_GAP);
     e->gap_first = (uint64_t) json_integer_value(first);
     e->gap_last = (uint64_t) json_integer_value(last);
@@ -178,7 +181,8 @@ static hcs_result answer_view(hcs_stream *s, hcs_event *e, hcs_error *err)
     if (!end)
         return 0;
     if (!json_is_string(end))
-        return fail(err, HCS_E_PROTOCOL_ERROR, "stream.next", "an end without a reason in the answer of the service");
+        return fail(err, HCS_E_PROTOCOL_ERROR, "stream.next",
+                    "an end without a reason in the answer of the service");
     event_end(s, json_string_value(end), e);
     return 1;
 }
@@ -254,7 +258,8 @@ static hcs_result event_next(hcs_stream *s, hcs_event *e, hcs_error *err)
 
 /* ---- public ---- */
 
-static hcs_result subscribe_parameters(const hcs_stream_options *options, json_t **out, hcs_error *err)
+static hcs_result subscribe_parameters(const hcs_stream_options *options, json_t **out,
+                                       hcs_error *err)
 {
     static const char *const words[] = { "now", "beginning", "after" };
     json_t *json, *id = NULL, *after = NULL;
@@ -262,20 +267,24 @@ static hcs_result subscribe_parameters(const hcs_stream_options *options, json_t
 
     if (options->size < sizeof(*options))
         return fail(err, HCS_E_INVALIDARG, "hcs_stream_open",
-                    "size of hcs_stream_options is %u; HCS_STREAM_OPTIONS_INIT sets it", options->size);
+                    "size of hcs_stream_options is %u; HCS_STREAM_OPTIONS_INIT sets it",
+                    options->size);
     if (options->from >= N_ELEMENTS(words))
-        return fail(err, HCS_E_INVALIDARG, "hcs_stream_open", "from is %u, none of hcs_stream_from", options->from);
+        return fail(err, HCS_E_INVALIDARG, "hcs_stream_open", "from is %u, none of hcs_stream_from",
+                    options->from);
     if (options->from == HCS_FROM_AFTER && options->after > INT64_MAX)
-        return fail(err, HCS_E_INVALIDARG, "hcs_stream_open", "after is %llu, no number of an event",
-                    (unsigned long long) options->after);
+        return fail(err, HCS_E_INVALIDARG, "hcs_stream_open",
+                    "after is %llu, no number of an event", (unsigned long long) options->after);
     if (options->system_id) {
-        r = call_text(options->system_id, HCS_E_INVALIDARG, "hcs_stream_open", "system_id", &id, err);
+        r = call_text(options->system_id, HCS_E_INVALIDARG, "hcs_stream_open", "system_id", &id,
+                      err);
         if (r < 0)
             return r;
     }
     if (options->from == HCS_FROM_AFTER)
         after = json_integer((json_int_t) options->after);
-    json = json_pack("{s:s, s:o*, s:o*}", "from", words[options->from], "after", after, "systemId", id);
+    json = json_pack("{s:s, s:o*, s:o*}", "from", words[options->from], "after", after, "systemId",
+                     id);
     if (!json)
         return fail(err, HCS_E_OUTOFMEMORY, "hcs_stream_open", "no memory for a request");
     *out = json;
@@ -305,7 +314,8 @@ hcs_result hcs_stream_open(hcs_host *host, const hcs_stream_options *options_opt
     if (r < 0)
         return r;
     if (s->call.answered || !json_is_object(json_object_get(reply.json, "ready")))
-        return fail(err, HCS_E_PROTOCOL_ERROR, "stream.open", "no 'ready' in the first answer of the service");
+        return fail(err, HCS_E_PROTOCOL_ERROR, "stream.open",
+                    "no 'ready' in the first answer of the service");
     /* From here on the service going away is an event, not a failed start. */
     s->call.start.started = false;
     r = epoll_add(s->epoll_fd, varlink_fd(s->call.link), err);
@@ -344,13 +354,14 @@ hcs_result hcs_stream_next(hcs_stream *stream, int timeout_ms, hcs_event *out, h
     NEED(stream, "hcs_stream_next");
     NEED(out, "hcs_stream_next");
     if (out->size < sizeof(*out))
-        return fail(err, HCS_E_INVALIDARG, "hcs_stream_next", "size of hcs_event is %u; HCS_EVENT_INIT sets it",
-                    out->size);
+        return fail(err, HCS_E_INVALIDARG, "hcs_stream_next",
+                    "size of hcs_event is %u; HCS_EVENT_INIT sets it", out->size);
     r = deadline_of(timeout_ms, "hcs_stream_next", &deadline, err);
     if (r < 0)
         return r;
     if (atomic_flag_test_and_set_explicit(&stream->reading, memory_order_acquire))
-        return fail(err, HCS_E_WIN32_BUSY, "hcs_stream_next", "another thread is reading the stream");
+        return fail(err, HCS_E_WIN32_BUSY, "hcs_stream_next",
+                    "another thread is reading the stream");
     r = stream_wait(stream, deadline, &event, err);
     atomic_flag_clear_explicit(&stream->reading, memory_order_release);
     if (r < 0)

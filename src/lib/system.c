@@ -3,7 +3,8 @@
  * Owns:    id and incarnation, the operation that creates the system until it is done, its exit
  *          report once known.
  * Users:   the public functions of system.h; process.c asks for the parameters of its calls.
- * Promise: a handle never acts on a later system of the same id: every call carries the incarnation.
+ * Promise: a handle never acts on a later system of the same id: every call carries the
+ * incarnation.
  */
 #include <assert.h>
 #include <string.h>
@@ -47,7 +48,8 @@ static hcs_result system_new(hcs_host *host, const char *id, hcs_system **out, h
 }
 
 /* Take the incarnation from a reply of CreateSystem or OpenSystem. */
-static hcs_result incarnation_learn(hcs_system *system, const struct varlink_message *reply, hcs_error *err)
+static hcs_result incarnation_learn(hcs_system *system, const struct varlink_message *reply,
+                                    hcs_error *err)
 {
     hcs_event_system view;
     hcs_result r = event_system_view(json_object_get(reply->json, "system"), &view, err);
@@ -66,7 +68,8 @@ static hcs_result system_settle(hcs_system *system, hcs_error *err)
     if (!system->creation)
         return HCS_OK;
     if (!op_done(system->creation))
-        return fail(err, HCS_E_OPERATION_PENDING, "system.call", "system '%s' is still being created", system->id);
+        return fail(err, HCS_E_OPERATION_PENDING, "system.call",
+                    "system '%s' is still being created", system->id);
     r = op_result(system->creation, err);
     if (r >= 0)
         r = incarnation_learn(system, op_reply(system->creation), err);
@@ -97,8 +100,8 @@ hcs_result system_parameters(hcs_system *system, json_t **out, hcs_error *err)
 }
 
 /* A method on a system without further parameters. */
-static hcs_result system_call(hcs_system *system, const char *method, struct varlink_message *out_reply,
-                              hcs_error *err)
+static hcs_result system_call(hcs_system *system, const char *method,
+                              struct varlink_message *out_reply, hcs_error *err)
 {
     json_t *parameters;
     hcs_result r = system_parameters(system, &parameters, err);
@@ -108,7 +111,8 @@ static hcs_result system_call(hcs_system *system, const char *method, struct var
     return call_make(system->host, method, parameters, NULL, 0, NO_DEADLINE, out_reply, err);
 }
 
-static hcs_result system_verb(hcs_system *system, const char *method, hcs_op **out_op_opt, hcs_error *err)
+static hcs_result system_verb(hcs_system *system, const char *method, hcs_op **out_op_opt,
+                              hcs_error *err)
 {
     _cleanup_(varlink_message_done) struct varlink_message reply;
     json_t *parameters;
@@ -156,7 +160,8 @@ hcs_result hcs_system_create(hcs_host *host, const char *id, const char *documen
         system->creation = op_ref(op);
         *out_op_opt = op;
     } else {
-        r = call_make(host, INTERFACE "CreateSystem", parameters, NULL, 0, NO_DEADLINE, &reply, err);
+        r = call_make(host, INTERFACE "CreateSystem", parameters, NULL, 0, NO_DEADLINE, &reply,
+                      err);
         if (r >= 0)
             r = incarnation_learn(system, &reply, err);
         if (r < 0)
@@ -182,8 +187,8 @@ hcs_result hcs_system_open(hcs_host *host, const char *id, hcs_system **out, hcs
     r = system_new(host, id, &system, err);
     if (r < 0)
         return r;
-    r = call_make(host, INTERFACE "OpenSystem", json_pack("{s:s}", "id", id), NULL, 0, NO_DEADLINE, &reply,
-                  err);
+    r = call_make(host, INTERFACE "OpenSystem", json_pack("{s:s}", "id", id), NULL, 0, NO_DEADLINE,
+                  &reply, err);
     if (r >= 0)
         r = incarnation_learn(system, &reply, err);
     if (r < 0)
@@ -253,7 +258,8 @@ static hcs_result system_stopped(hcs_system *system, bool *out, hcs_error *err)
         return r;
     state = json_string_value(json_object_get(json_object_get(reply.json, "properties"), "State"));
     if (!state)
-        return fail(err, HCS_E_PROTOCOL_ERROR, "system.wait", "no 'State' in the properties of '%s'", system->id);
+        return fail(err, HCS_E_PROTOCOL_ERROR, "system.wait",
+                    "no 'State' in the properties of '%s'", system->id);
     *out = strcmp(state, "Stopped") == 0;
     return HCS_OK;
 }
@@ -280,11 +286,13 @@ hcs_result hcs_system_wait(hcs_system *system, int timeout_ms, hcs_exit *out, hc
         if (r < 0)
             return r;
         if (!stopped)
-            return fail(err, HCS_E_OPERATION_TIMEOUT, "system.wait", "system '%s' has not ended", system->id);
+            return fail(err, HCS_E_OPERATION_TIMEOUT, "system.wait", "system '%s' has not ended",
+                        system->id);
         deadline = NO_DEADLINE;
     }
     r = system_parameters(system, &parameters, err);
     if (r < 0)
         return r;
-    return waiter_wait(&system->waiter, system->host, INTERFACE "WaitSystem", parameters, deadline, out, err);
+    return waiter_wait(&system->waiter, system->host, INTERFACE "WaitSystem", parameters, deadline,
+                       out, err);
 }

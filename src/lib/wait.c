@@ -14,7 +14,7 @@
 void waiter_init(struct waiter *w)
 {
     assert(w);
-    *w = (struct waiter) { .report = HCS_EXIT_INIT };
+    *w = (struct waiter){ .report = HCS_EXIT_INIT };
     call_init(&w->pending);
     pthread_mutex_init(&w->lock, NULL);
 }
@@ -30,7 +30,8 @@ hcs_result waiter_check(const hcs_exit *out, const char *where, hcs_error *err)
 {
     NEED(out, where);
     if (out->size < sizeof(*out))
-        return fail(err, HCS_E_INVALIDARG, where, "size of hcs_exit is %u; HCS_EXIT_INIT sets it", out->size);
+        return fail(err, HCS_E_INVALIDARG, where, "size of hcs_exit is %u; HCS_EXIT_INIT sets it",
+                    out->size);
     return HCS_OK;
 }
 
@@ -93,8 +94,8 @@ static hcs_result report_learn(struct waiter *w, const struct varlink_message *r
     return HCS_OK;
 }
 
-hcs_result waiter_wait(struct waiter *w, hcs_host *host, const char *method, json_t *take_parameters,
-                       uint64_t deadline, hcs_exit *out, hcs_error *err)
+hcs_result waiter_wait(struct waiter *w, hcs_host *host, const char *method,
+                       json_t *take_parameters, uint64_t deadline, hcs_exit *out, hcs_error *err)
 {
     _cleanup_(varlink_message_done) struct varlink_message reply;
     _cleanup_(call_done) struct call c;

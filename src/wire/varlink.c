@@ -28,10 +28,10 @@
 #include "varlink.h"
 
 enum {
-    READ_FIRST = 4096,           /* most messages are smaller: an idle connection stays small */
-    READ_AT_ONCE = 64 * 1024,    /* what one varlink_process() reads at most */
-    SEND_AT_ONCE = 256 * 1024,   /* and sends */
-    KEEP_EMPTY = 16 * 1024,      /* larger buffers are given back when they are empty */
+    READ_FIRST = 4096,         /* most messages are smaller: an idle connection stays small */
+    READ_AT_ONCE = 64 * 1024,  /* what one varlink_process() reads at most */
+    SEND_AT_ONCE = 256 * 1024, /* and sends */
+    KEEP_EMPTY = 16 * 1024,    /* larger buffers are given back when they are empty */
     IN_FDS_MAX = 2 * VARLINK_FDS_MAX
 };
 
@@ -48,7 +48,7 @@ struct out_mark {
     uint64_t begin;
     uint64_t end;
     int fds[VARLINK_FDS_MAX];
-    size_t n_fds;                /* 0 once they are on their way */
+    size_t n_fds; /* 0 once they are on their way */
 };
 
 struct varlink {
@@ -57,21 +57,21 @@ struct varlink {
     size_t out_max;
 
     struct buf in;
-    size_t in_start;             /* what is before it has been taken */
-    size_t in_scanned;           /* there is no NUL from in_start up to here */
-    bool in_complete;            /* in_scanned is the NUL of a complete message */
+    size_t in_start;   /* what is before it has been taken */
+    size_t in_scanned; /* there is no NUL from in_start up to here */
+    bool in_complete;  /* in_scanned is the NUL of a complete message */
     struct in_fd in_fds[IN_FDS_MAX];
     size_t n_in_fds;
 
     struct buf out;
-    size_t out_start;            /* what is before it has been sent */
-    uint64_t out_position;       /* number of the byte at out_start */
+    size_t out_start;      /* what is before it has been sent */
+    uint64_t out_position; /* number of the byte at out_start */
     struct list marks;
 
-    bool peer_closed;            /* no byte will ever come */
-    bool peer_deaf;              /* no byte can be sent */
-    hcs_result broken;           /* 0, or why nothing is read any more; what waits is still sent */
-    bool broken_told;            /* varlink_process() has said so */
+    bool peer_closed;  /* no byte will ever come */
+    bool peer_deaf;    /* no byte can be sent */
+    hcs_result broken; /* 0, or why nothing is read any more; what waits is still sent */
+    bool broken_told;  /* varlink_process() has said so */
     hcs_error broken_error;
 };
 
@@ -130,8 +130,7 @@ static void mark_drop(struct out_mark *mark)
 
 static void output_discard(struct varlink *v)
 {
-    list_for_each(&v->marks, node)
-        mark_drop(container_of(node, struct out_mark, node));
+    list_for_each(&v->marks, node) mark_drop(container_of(node, struct out_mark, node));
     buf_done(&v->out);
     v->out_start = 0;
 }
@@ -294,12 +293,13 @@ static void input_fds(struct varlink *v, struct msghdr *header)
             fd_drop(&fds[--n]);
         connection_break(v, fail(&v->broken_error, HCS_E_PROTOCOL_ERROR, "varlink.receive",
                                  "a message with more than %d file descriptors, or more than this "
-                                 "process may open", VARLINK_FDS_MAX));
+                                 "process may open",
+                                 VARLINK_FDS_MAX));
         return;
     }
     for (int i = 0; i < n; i++) {
         assert(v->n_in_fds < IN_FDS_MAX);
-        v->in_fds[v->n_in_fds++] = (struct in_fd) { .at = last, .fd = fds[i] };
+        v->in_fds[v->n_in_fds++] = (struct in_fd){ .at = last, .fd = fds[i] };
     }
 }
 
@@ -324,18 +324,21 @@ static bool input_read(struct varlink *v, size_t room)
         struct cmsghdr align;
     } control;
     struct iovec iov;
-    struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-                             .msg_controllen = sizeof(control) };
+    struct msghdr header = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+    };
     hcs_result r;
     ssize_t n;
 
     r = buf_reserve(&v->in, room);
     if (r < 0) {
-        connection_break(v, fail(&v->broken_error, r, "varlink.receive", "no memory for a message of "
-                                 "more than %zu bytes", v->in.length));
+        connection_break(v, fail(&v->broken_error, r, "varlink.receive",
+                                 "no memory for a message of "
+                                 "more than %zu bytes",
+                                 v->in.length));
         return false;
     }
-    iov = (struct iovec) { .iov_base = v->in.data + v->in.length, .iov_len = room };
+    iov = (struct iovec){ .iov_base = v->in.data + v->in.length, .iov_len = room };
     do {
         n = recvmsg(v->fd, &header, MSG_CMSG_CLOEXEC);
     } while (n < 0 && errno == EINTR);
@@ -393,10 +396,12 @@ static hcs_result message_parse(const char *bytes, size_t n, json_t **out, hcs_e
     }
     if (json) {
         json_decref(json);
-        return fail(err, HCS_E_INVALID_JSON, "varlink.receive", "line 1, column 1: a message must be an object");
+        return fail(err, HCS_E_INVALID_JSON, "varlink.receive",
+                    "line 1, column 1: a message must be an object");
     }
     if (json_error_code(&why) == json_error_out_of_memory)
-        return fail(err, HCS_E_OUTOFMEMORY, "varlink.receive", "no memory for a message of %zu bytes", n);
+        return fail(err, HCS_E_OUTOFMEMORY, "varlink.receive",
+                    "no memory for a message of %zu bytes", n);
     return fail(err, HCS_E_INVALID_JSON, "varlink.receive", "line %d, column %d: %s", why.line,
                 why.column, why.text);
 }
@@ -561,7 +566,8 @@ static hcs_result mark_new(const struct varlink *v, size_t length, const int *fd
             int os = errno;
 
             mark_drop(mark);
-            return fail_os(err, result_from_errno(os), os, "varlink.send", "file descriptor %d", fds[i]);
+            return fail_os(err, result_from_errno(os), os, "varlink.send", "file descriptor %d",
+                           fds[i]);
         }
         mark->n_fds++;
     }
@@ -579,8 +585,8 @@ static hcs_result output_reserve(struct varlink *v, size_t length, hcs_error *er
         return fail(err, HCS_E_SERVICE_DISCONNECT, "varlink.send", "the connection is gone");
     if (length >= v->out_max || unsent > v->out_max - length - 1)
         return fail(err, HCS_E_WIN32_INSUFFICIENT_BUFFER, "varlink.send",
-                    "a message of %zu bytes when %zu wait to be sent; the limit is %zu", length, unsent,
-                    v->out_max);
+                    "a message of %zu bytes when %zu wait to be sent; the limit is %zu", length,
+                    unsent, v->out_max);
     if (v->out_start >= unsent) {
         buf_consume(&v->out, v->out_start);
         v->out_start = 0;
@@ -603,7 +609,8 @@ static void output_append(struct varlink *v, const char *bytes, size_t n)
 static hcs_result check_no_nul(const char *bytes, size_t n, hcs_error *err)
 {
     if (n > 0 && memchr(bytes, '\0', n))
-        return fail(err, HCS_E_INVALIDARG, "varlink.send", "a NUL inside a message of %zu bytes", n);
+        return fail(err, HCS_E_INVALIDARG, "varlink.send", "a NUL inside a message of %zu bytes",
+                    n);
     return HCS_OK;
 }
 
@@ -615,8 +622,8 @@ hcs_result varlink_send_text(struct varlink *v, const char *text, size_t length,
 
     assert(v && text && (fds || n_fds == 0));
     if (n_fds > VARLINK_FDS_MAX)
-        return fail(err, HCS_E_INVALIDARG, "varlink.send", "%zu file descriptors in a message; %d are allowed",
-                    n_fds, VARLINK_FDS_MAX);
+        return fail(err, HCS_E_INVALIDARG, "varlink.send",
+                    "%zu file descriptors in a message; %d are allowed", n_fds, VARLINK_FDS_MAX);
     r = check_no_nul(text, length, err);
     if (r < 0)
         return r;
@@ -646,14 +653,15 @@ hcs_result varlink_send(struct varlink *v, const json_t *message, const int *fds
     return varlink_send_text(v, text, strlen(text), fds, n_fds, err);
 }
 
-hcs_result varlink_send_pieces(struct varlink *v, const char *prefix, size_t n_prefix, const char *body,
-                               size_t n_body, const char *suffix, size_t n_suffix, hcs_error *err)
+hcs_result varlink_send_pieces(struct varlink *v, const char *prefix, size_t n_prefix,
+                               const char *body, size_t n_body, const char *suffix, size_t n_suffix,
+                               hcs_error *err)
 {
     hcs_result r;
 
     assert(v && (prefix || n_prefix == 0) && (body || n_body == 0) && (suffix || n_suffix == 0));
-    if ((r = check_no_nul(prefix, n_prefix, err)) < 0 || (r = check_no_nul(body, n_body, err)) < 0
-        || (r = check_no_nul(suffix, n_suffix, err)) < 0)
+    if ((r = check_no_nul(prefix, n_prefix, err)) < 0 ||
+        (r = check_no_nul(body, n_body, err)) < 0 || (r = check_no_nul(suffix, n_suffix, err)) < 0)
         return r;
     if (n_body > v->out_max || n_prefix > v->out_max || n_suffix > v->out_max)
         return fail(err, HCS_E_WIN32_INSUFFICIENT_BUFFER, "varlink.send",

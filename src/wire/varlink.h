@@ -2,9 +2,9 @@
  *
  * Messages are JSON objects ended by a NUL on a stream socket; file descriptors travel with
  * their message.  The owner polls varlink_fd() for varlink_events(), calls varlink_process()
- * when it is ready, and takes messages with varlink_take() until there is none.  Reading stops while a
- * complete message waits to be taken, so a peer cannot fill memory: the input buffer is one message at most
- * plus one read.
+ * when it is ready, and takes messages with varlink_take() until there is none.  Reading stops
+ * while a complete message waits to be taken, so a peer cannot fill memory: the input buffer is one
+ * message at most plus one read.
  */
 #ifndef HCS_WIRE_VARLINK_H
 #define HCS_WIRE_VARLINK_H
@@ -14,13 +14,13 @@
 #include "attr.h"
 #include "hcs/error.h"
 
-#define VARLINK_FDS_MAX 4          /* descriptors in one message */
+#define VARLINK_FDS_MAX 4 /* descriptors in one message */
 
 struct varlink;
 
 struct varlink_message {
-    json_t *json;                  /* owned object */
-    int fds[VARLINK_FDS_MAX];      /* owned; -1 where taken */
+    json_t *json;             /* owned object */
+    int fds[VARLINK_FDS_MAX]; /* owned; -1 where taken */
     size_t n_fds;
 };
 
@@ -32,7 +32,10 @@ void varlink_message_done(struct varlink_message *m);
 _must_use_ hcs_result varlink_new(int take_fd, size_t in_max, size_t out_max, struct varlink **out,
                                   hcs_error *err);
 void varlink_drop(struct varlink *v);
-static inline void varlink_dropp(struct varlink **v) { varlink_drop(*v); }
+static inline void varlink_dropp(struct varlink **v)
+{
+    varlink_drop(*v);
+}
 
 int varlink_fd(const struct varlink *v);
 
@@ -46,8 +49,8 @@ short varlink_events(const struct varlink *v);
 _must_use_ hcs_result varlink_process(struct varlink *v, hcs_error *err);
 
 /* Take a complete message: 1 and @out is filled, 0 there is none yet, negative:
- * HCS_E_INVALID_JSON, with line and column: it was not a JSON object (the frame is gone; the connection
- * can go on). */
+ * HCS_E_INVALID_JSON, with line and column: it was not a JSON object (the frame is gone; the
+ * connection can go on). */
 _must_use_ hcs_result varlink_take(struct varlink *v, struct varlink_message *out, hcs_error *err);
 
 /* Queue a message: @text is a JSON object without the NUL, @fds are duplicated.

@@ -13,12 +13,12 @@ commands = json.loads((build / "compile_commands.json").read_text())
 # an object of the layer, headers it may use, headers it must not see
 RULES = {
     "src/base/buf.c": (["hcs/error.h"], ["state.h", "varlink.h", "engine.h", "driver.h"]),
-    "src/model/state.c": (["buf.h"], ["varlink.h", "engine.h", "driver.h", "link.h"]),
+    "src/model/state.c": (["buf.h"], ["varlink.h", "engine.h", "driver.h", "protocol.h"]),
     "src/wire/varlink.c": (["buf.h"], ["state.h", "doc.h", "engine.h", "server.h"]),
-    "src/engine/engine.c": (["state.h", "driver.h"], ["varlink.h", "oci.h", "fake.h", "server.h", "link.h"]),
+    "src/engine/engine.c": (["state.h", "driver.h"], ["varlink.h", "oci.h", "fake.h", "server.h", "protocol.h"]),
     "src/driver/fake/fake.c": (["driver.h"], ["engine.h", "varlink.h", "oci.h", "plain.h"]),
-    "src/driver/oci/oci.c": (["driver.h", "link.h"], ["engine.h", "varlink.h", "fake.h", "plain.h"]),
-    "src/driver/plain/plain.c": (["driver.h", "link.h"], ["engine.h", "varlink.h", "oci.h", "fake.h"]),
+    "src/driver/oci/oci.c": (["driver.h", "protocol.h"], ["engine.h", "varlink.h", "fake.h", "plain.h"]),
+    "src/driver/plain/plain.c": (["driver.h", "protocol.h"], ["engine.h", "varlink.h", "oci.h", "fake.h"]),
     "src/keeper/keeper.c": (["protocol.h"], ["engine.h", "driver.h", "varlink.h", "doc.h"]),
     "src/lib/stream.c": (["varlink.h", "exit.h"], ["engine.h", "driver.h", "server.h"]),
     "src/cli/main.c": (["hcs/hcs.h"], ["buf.h", "doc.h", "varlink.h", "engine.h"]),

@@ -2,7 +2,8 @@
  *
  * The input is a program: two bytes say what happens next, some of its bytes go to the connection.
  * The other end of the socket pair is the fuzzer, so it plays client and service at once; it sends
- * file descriptors too.  Checked: limits hold, what is taken is an object, no descriptor is left. */
+ * file descriptors too.  Checked: limits hold, what is taken is an object, no descriptor is left.
+ */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,11 @@
 #include "fuzz.h"
 #include "varlink.h"
 
-#define CHECK(condition) do { if (!(condition)) abort(); } while (0)
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            abort();                                                                               \
+    } while (0)
 
 #define IN_MAX 300
 #define OUT_MAX 1000

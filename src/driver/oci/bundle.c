@@ -80,18 +80,13 @@ static int path_is_below(const char *path, const char *name)
 static hcs_result check_mapped(const struct doc_system *doc, size_t i, hcs_error *err)
 {
     const char *path = doc->mapped[i].container_path;
-    const char *why = NULL;
 
     for (size_t k = 0; k < N_ELEMENTS(kernel_directories); k++)
         if (path_is_below(path, kernel_directories[k]))
-            why = "is in a directory that is the kernel's: /dev, /proc or /sys";
-    for (size_t k = 0; k < i; k++)
-        if (strcmp(doc->mapped[k].container_path, path) == 0)
-            why = "is mapped twice";
-    if (!why)
-        return HCS_OK;
-    return fail(err, HCS_E_INVALIDARG, "oci.check", "$.Container.MappedDirectories[%zu].ContainerPath: '%.200s' %s", i,
-                path, why);
+            return fail(err, HCS_E_INVALIDARG, "oci.check",
+                        "$.Container.MappedDirectories[%zu].ContainerPath is '%.200s', nothing can be mapped into /%s", i,
+                        path, kernel_directories[k]);
+    return HCS_OK;
 }
 
 /* CPU time in each period that the document allows; 0: no limit. */
@@ -109,11 +104,11 @@ static hcs_result check_processor(const struct doc_system *doc, const struct oci
 
     if (doc->processor_count > host->processors)
         return fail(err, HCS_E_INVALIDARG, "oci.check",
-                    "$.Container.Processor.Count: %" PRIu32 " is more than the %" PRIu32 " processor%s of this host",
+                    "$.Container.Processor.Count is %" PRIu32 ", more than the %" PRIu32 " processor%s of this host",
                     doc->processor_count, host->processors, host->processors == 1 ? "" : "s");
     if (doc->processor_maximum && doc->processor_maximum < least)
         return fail(err, HCS_E_INVALIDARG, "oci.check",
-                    "$.Container.Processor.Maximum: %" PRIu32 " is less than this host can enforce, the least is %" PRIu64,
+                    "$.Container.Processor.Maximum is %" PRIu32 ", the least this host can enforce is %" PRIu64,
                     doc->processor_maximum, least);
     return HCS_OK;
 }
@@ -146,7 +141,7 @@ hcs_result bundle_check(const struct doc_system *doc, const struct oci_mode *mod
 
     if (!doc->storage_path)
         return fail(err, HCS_E_INVALIDARG, "oci.check",
-                    "$.Container.Storage.Path: missing: a container needs the directory of its root file system");
+                    "$.Container.Storage.Path is missing: the directory that is the root file system");
     r = check_limits(doc, mode, err);
     if (r >= 0)
         r = check_processor(doc, host, err);

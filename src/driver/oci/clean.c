@@ -5,6 +5,7 @@
  *          when something is left. */
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -22,6 +23,7 @@
 #include "fd.h"
 
 #define DELETE_US 10000000  /* a runtime gets this long to delete a container */
+#define ARGUMENTS_BYTES_MAX ((size_t) 64 << 10)
 #define RETRY_US 5000
 #define RETRIES_MAX 2000
 
@@ -42,6 +44,14 @@ static char *runtime_state(const struct container *c)
     return asprintf(&path, "%s/%s", c->oci->found.runtime.root, c->name) < 0 ? NULL : path;
 }
 
+/* 1 when @handler will be called soon; 0 when that was often enough. */
+static int retry(struct container *c, sd_event_time_handler_t handler)
+{
+    c->timer = sd_event_source_disable_unref(c->timer);
+    return ++c->clean_tries < RETRIES_MAX &&
+           sd_event_add_time_relative(c->oci->loop, &c->timer, CLOCK_MONOTONIC, RETRY_US, 0, handler, c) >= 0;
+}
+
 static int on_retry(sd_event_source *source, uint64_t usec, void *owner)
 {
     (void) source;
@@ -57,9 +67,9 @@ static hcs_result remove_rest(struct container *c, hcs_error *err)
     _cleanup_(free_drop) char *state = runtime_state(c);
     hcs_result r = cgroup_remove(c->name, err);
 
-    if (r == HCS_E_WIN32_BUSY && ++c->clean_tries < RETRIES_MAX) {
+    if (r == HCS_E_WIN32_BUSY) {
         cgroup_kill(c->name);
-        if (sd_event_add_time_relative(c->oci->loop, &c->timer, CLOCK_MONOTONIC, RETRY_US, 0, on_retry, c) >= 0)
+        if (retry(c, on_retry))
             return HCS_E_OPERATION_PENDING;
     }
     if (r >= 0 && state)
@@ -134,6 +144,48 @@ static int on_keeper_deadline(sd_event_source *source, uint64_t usec, void *owne
 }
 
 /* ---- without it ---- */
+
+/* 1 when the NUL-separated @arguments are a command of our runtime for this container: each names a
+ * file of the private run directory after "--log". */
+static int is_ours(const struct container *c, const char *arguments, size_t length)
+{
+    const char *end = arguments + length;
+    const char *a = arguments;
+    size_t n = strlen(c->system->run_dir);
+
+    if (strcmp(a, c->oci->found.runtime.path) != 0)
+        return 0;
+    for (; a < end; a += strlen(a) + 1)
+        if (strcmp(a, "--log") == 0)
+            break;
+    a += strlen("--log") + 1;
+    return a < end && strncmp(a, c->system->run_dir, n) == 0 && a[n] == '/';
+}
+
+/* A command that the keeper took down with it may have left a child that is in no cgroup yet, and
+ * that waits for ever for its parent.  Returns how many there were: while there are any, one more
+ * may be about to appear. */
+static size_t kill_strays(const struct container *c)
+{
+    DIR *proc = opendir("/proc");
+    const struct dirent *entry;
+    size_t found = 0;
+
+    while (proc && (entry = readdir(proc)) != NULL) {
+        _cleanup_(free_drop) char *arguments = NULL;
+        pid_t pid = (pid_t) atoi(entry->d_name);
+        char path[64];
+        size_t length;
+
+        snprintf(path, sizeof path, "/proc/%d/cmdline", (int) pid);
+        if (pid > 1 && file_read(path, ARGUMENTS_BYTES_MAX, &arguments, &length, NULL) >= 0 &&
+            is_ours(c, arguments, length))
+            found += kill(pid, SIGKILL) == 0;
+    }
+    if (proc)
+        closedir(proc);
+    return found;
+}
 
 static void reap_delete(struct container *c, int *out_status)
 {
@@ -255,11 +307,23 @@ static int runtime_has_it(const struct container *c)
     return !state || access(state, F_OK) == 0;
 }
 
+static void clean_without_keeper(struct container *c);
+
+static int on_strays_retry(sd_event_source *source, uint64_t usec, void *owner)
+{
+    (void) source;
+    (void) usec;
+    clean_without_keeper(owner);
+    return 0;
+}
+
 static void clean_without_keeper(struct container *c)
 {
     hcs_error err = HCS_ERROR_INIT;
 
     cgroup_kill(c->name);
+    if (kill_strays(c) > 0 && retry(c, on_strays_retry))
+        return;
     if (runtime_has_it(c)) {
         if (delete_directly(c, &err) >= 0)
             return;

@@ -40,6 +40,7 @@ struct process {
 };
 
 static void try_end(struct container *c);
+static void send_held(struct container *c);
 
 /* ---- paths, jobs, processes ---- */
 
@@ -276,6 +277,7 @@ static void on_exited(void *owner, const struct link_exit *exit)
     if (exit->number == INIT_NUMBER) {
         c->init_ended = 1;
         c->init_status = exit->wait_status;
+        send_held(c);
         try_end(c);
         return;
     }
@@ -353,7 +355,7 @@ static hcs_result exec_failure(struct container *c, const struct process *p, uin
     char line[300];
 
     if (os)
-        return fail_os(err, os == EAGAIN ? HCS_E_WIN32_BUSY : result_from_errno(os), os, "oci.keeper", "exec '%.200s'",
+        return fail_os(err, result_from_errno(os), os, "oci.keeper", "exec '%.200s'",
                        p->program);
     if (!log)
         return no_memory(c, err);
@@ -613,26 +615,34 @@ void container_start(struct container *c, uint64_t job)
         tell_done(c, job, r, &err);
 }
 
+/* A file of /proc of init; NULL when it is gone. */
+static char *read_init(const struct container *c, const char *file)
+{
+    char path[64];
+    char *text;
+
+    snprintf(path, sizeof path, "/proc/%" PRIu32 "/%s", c->init_pid, file);
+    return c->init_ended || file_read(path, STATUS_BYTES_MAX, &text, NULL, NULL) < 0 ? NULL : text;
+}
+
 /* A SIGTERM that comes before init has prepared for it is thrown away by the kernel, as for any
  * first process of a pid namespace.  1 when it has, or is gone: `hcs-keeper --init` says so by a
- * handler. */
+ * handler.  (Before that the process is the runtime, which may have handlers too.) */
 static int init_listens(const struct container *c)
 {
     static const char caught[] = "\nSigCgt:";
-    _cleanup_(free_drop) char *text = NULL;
-    char path[64];
-    const char *line;
+    _cleanup_(free_drop) char *program = read_init(c, "cmdline");
+    _cleanup_(free_drop) char *status = read_init(c, "status");
+    const char *line = status ? strstr(status, caught) : NULL;
 
-    snprintf(path, sizeof path, "/proc/%" PRIu32 "/status", c->init_pid);
-    if (c->init_ended || file_read(path, STATUS_BYTES_MAX, &text, NULL, NULL) < 0)
+    if (!program || !line)
         return 1;
-    line = strstr(text, caught);
-    return !line || (strtoull(line + sizeof caught - 1, NULL, 16) >> (SIGTERM - 1) & 1);
+    return strcmp(program, BUNDLE_INIT) == 0 && strtoull(line + sizeof caught - 1, NULL, 16) >> (SIGTERM - 1) & 1;
 }
 
 static int on_listen_retry(sd_event_source *source, uint64_t usec, void *owner);
 
-/* Send what waits for init to listen, or wait on. */
+/* Send what waits for init to listen (the keeper answers also when it is gone), or wait on. */
 static void send_held(struct container *c)
 {
     int ready = init_listens(c) || ++c->listen_tries > LISTEN_TRIES_MAX ||

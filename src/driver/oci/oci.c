@@ -27,11 +27,11 @@ static hcs_result check_directory(const char *path, const char *field, hcs_error
 
     if (stat(path, &st) < 0) {
         if (errno == ENOENT || errno == ENOTDIR)
-            return fail_os(err, HCS_E_WIN32_PATH_NOT_FOUND, errno, "oci.check", "%s: '%.200s'", field, path);
-        return fail_os(err, result_from_errno(errno), errno, "oci.check", "%s: '%.200s'", field, path);
+            return fail_os(err, HCS_E_WIN32_PATH_NOT_FOUND, errno, "oci.check", "%s is '%.200s'", field, path);
+        return fail_os(err, result_from_errno(errno), errno, "oci.check", "%s is '%.200s'", field, path);
     }
     if (!S_ISDIR(st.st_mode))
-        return fail(err, HCS_E_INVALIDARG, "oci.check", "%s: '%.200s' is a file, not a directory", field, path);
+        return fail(err, HCS_E_INVALIDARG, "oci.check", "%s is '%.200s', a file and not a directory", field, path);
     return HCS_OK;
 }
 

@@ -1,4 +1,5 @@
-/* explain_test.c - the promises of explain.h: both families are known, and no code is taken for another. */
+/* explain_test.c - the promises of explain.h: both families are known, and no code is taken for
+ * another. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,8 +24,9 @@ static char *explained(hcs_result code, int *out_known)
 
 static void a_code_may_be_written_in_each_way(void **state)
 {
-    static const char *const ways[] = { "0x8037010E", "0x8037010e", "0X8037010E", "2151088398",
-                                        "-2143878898", "HCS_E_SYSTEM_NOT_FOUND", "system_not_found" };
+    static const char *const ways[] = { "0x8037010E",      "0x8037010e",  "0X8037010E",
+                                        "2151088398",      "-2143878898", "HCS_E_SYSTEM_NOT_FOUND",
+                                        "system_not_found" };
 
     (void) state;
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
@@ -37,9 +39,10 @@ static void a_code_may_be_written_in_each_way(void **state)
 
 static void what_is_no_code_is_refused(void **state)
 {
-    static const char *const bad[] = { "", "0x", "-", "0x1FFFFFFFF", "4294967296", "-2147483649", "12x",
-                                       "0x8037010G", " 1", "HCS_E_", "NO_SUCH_NAME",
-                                       "99999999999999999999" };
+    static const char *const bad[] = {
+        "",    "0x",         "-",  "0x1FFFFFFFF", "4294967296",   "-2147483649",
+        "12x", "0x8037010G", " 1", "HCS_E_",      "NO_SUCH_NAME", "99999999999999999999"
+    };
     hcs_result code = 5;
 
     (void) state;

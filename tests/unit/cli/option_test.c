@@ -32,8 +32,8 @@ static enum parsed parse(struct wishes *w, enum opt_order order, char **argv, st
     return option_parse("run", opts, sizeof opts / sizeof opts[0], order, argc, argv, out, problem);
 }
 
-#define PARSE(w, order, out, problem, ...)                                                           \
-    parse(w, order, (char *[]) { __VA_ARGS__, NULL }, out, problem)
+#define PARSE(w, order, out, problem, ...)                                                         \
+    parse(w, order, (char *[]){ __VA_ARGS__, NULL }, out, problem)
 
 static char rm[] = "--rm", a[] = "-a", memory[] = "--memory", size[] = "256M", dashes[] = "--",
             sh[] = "sh", c[] = "-c", dash[] = "-";
@@ -124,7 +124,8 @@ static void misused_options_are_refused(void **state)
     assert_non_null(strstr(problem, "takes no value"));
     assert_int_equal(PARSE(&w, OPT_ANYWHERE, &rest, problem, memory), PARSED_BAD);
     assert_non_null(strstr(problem, "needs a value"));
-    assert_int_equal(PARSE(&w, OPT_ANYWHERE, &rest, problem, memory, size, memory, size), PARSED_BAD);
+    assert_int_equal(PARSE(&w, OPT_ANYWHERE, &rest, problem, memory, size, memory, size),
+                     PARSED_BAD);
     assert_non_null(strstr(problem, "twice"));
 }
 
@@ -146,11 +147,26 @@ static void memory_is_read_as_docker_writes_it(void **state)
     static const struct {
         const char *text;
         uint64_t mb;
-    } good[] = { { "256M", 256 },     { "1g", 1024 },    { "512mb", 512 }, { "2GiB", 2048 },
-                 { "1048576", 1 },    { "1048576b", 1 }, { "2048k", 2 },   { "1T", 1048576 } };
-    static const char *const bad[] = { "",     "M",     "256",  "-1M",   "1.5G",    "256X", "1500K",
-                                       "0",    "0M",    " 1M",  "1M ",   "1MM",     "bb",   "1bb",
-                                       "+1M",  "0x10M", "99999999999999999999999M", "17179869184T" };
+    } good[] = { { "256M", 256 },  { "1g", 1024 },    { "512mb", 512 }, { "2GiB", 2048 },
+                 { "1048576", 1 }, { "1048576b", 1 }, { "2048k", 2 },   { "1T", 1048576 } };
+    static const char *const bad[] = { "",
+                                       "M",
+                                       "256",
+                                       "-1M",
+                                       "1.5G",
+                                       "256X",
+                                       "1500K",
+                                       "0",
+                                       "0M",
+                                       " 1M",
+                                       "1M ",
+                                       "1MM",
+                                       "bb",
+                                       "1bb",
+                                       "+1M",
+                                       "0x10M",
+                                       "99999999999999999999999M",
+                                       "17179869184T" };
     char problem[OPTION_PROBLEM];
     uint64_t mb;
 
@@ -170,7 +186,8 @@ static void memory_is_read_as_docker_writes_it(void **state)
 
 static void processors_are_read_in_thousandths(void **state)
 {
-    static const char *const bad[] = { "", "0", "0.0", ".", "1.", "1.2345", "-1", "two", "1,5", "9999999" };
+    static const char *const bad[] = { "",       "0",  "0.0", ".",   "1.",
+                                       "1.2345", "-1", "two", "1,5", "9999999" };
     char problem[OPTION_PROBLEM];
     uint64_t n = 0;
 
@@ -188,8 +205,8 @@ static void processors_are_read_in_thousandths(void **state)
 
 static void volumes_are_two_directories_and_how(void **state)
 {
-    static const char *const bad[] = { "", "/a", ":/b", "/a:", "/a::ro", "/a:/b:", "/a:/b:rx",
-                                       "/a:/b:ro:rw" };
+    static const char *const bad[] = { "",       "/a",     ":/b",      "/a:",
+                                       "/a::ro", "/a:/b:", "/a:/b:rx", "/a:/b:ro:rw" };
     struct option_volume v;
     char problem[OPTION_PROBLEM];
 

@@ -1,4 +1,5 @@
-/* output_test.c - the promises of output.h: aligned by what is seen, and nothing steers the terminal. */
+/* output_test.c - the promises of output.h: aligned by what is seen, and nothing steers the
+ * terminal. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,7 +60,8 @@ static void colours_do_not_count_as_width(void **state)
     char *text = printed("x", "Stopped", 1);
 
     (void) state;
-    assert_string_equal(text, "\x1b[1mID\x1b[0m  \x1b[1mSTATE\x1b[0m\nx   \x1b[31mStopped\x1b[0m\n");
+    assert_string_equal(text,
+                        "\x1b[1mID\x1b[0m  \x1b[1mSTATE\x1b[0m\nx   \x1b[31mStopped\x1b[0m\n");
     free(text);
 }
 
@@ -89,10 +91,10 @@ static void text_cannot_steer_the_terminal(void **state)
     assert_clean("plain \xc3\xa4", "plain \xc3\xa4");
     assert_clean("\x1b[31mred\n\t", "\\x1b[31mred\\x0a\\x09");
     assert_clean("\xff\xc3", "\\xff\\xc3");
-    assert_clean("\xc2\x9b", "\\xc2\\x9b");             /* CSI in one character */
-    assert_clean("\xe2\x80\xae", "\\xe2\\x80\\xae");    /* right to left */
-    assert_clean("\xc0\x80", "\\xc0\\x80");             /* overlong NUL */
-    assert_clean("\xed\xa0\x80", "\\xed\\xa0\\x80");    /* lone surrogate */
+    assert_clean("\xc2\x9b", "\\xc2\\x9b");          /* CSI in one character */
+    assert_clean("\xe2\x80\xae", "\\xe2\\x80\\xae"); /* right to left */
+    assert_clean("\xc0\x80", "\\xc0\\x80");          /* overlong NUL */
+    assert_clean("\xed\xa0\x80", "\\xed\\xa0\\x80"); /* lone surrogate */
     assert_clean("\x7f", "\\x7f");
 }
 

@@ -1,4 +1,5 @@
-/* report_test.c - the promises of report.h: no number is made up, and documents stay as they came. */
+/* report_test.c - the promises of report.h: no number is made up, and documents stay as they came.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +29,7 @@ static hcs_event event_of(hcs_event_kind kind, const char *detail)
     event.sequence = 7;
     event.realtime_ns = 1700000000123456789u;
     event.monotonic_ns = 5;
-    event.system = (hcs_event_system) { "web", 3, "me", "Container", "namespaces" };
+    event.system = (hcs_event_system){ "web", 3, "me", "Container", "namespaces" };
     event.detail = detail;
     event.detail_length = strlen(detail);
     return event;
@@ -117,7 +118,8 @@ static void detail_is_handed_on_with_its_numbers(void **state)
 
 static void lines_are_lines_and_json(void **state)
 {
-    static const char *const details[] = { "", "{}", "no json\n", "[1,\r\n2]", "\"a\\nb\"", "{\"a\":" };
+    static const char *const details[] = { "",          "{}",        "no json\n",
+                                           "[1,\r\n2]", "\"a\\nb\"", "{\"a\":" };
 
     (void) state;
     for (size_t i = 0; i < sizeof details / sizeof details[0]; i++) {

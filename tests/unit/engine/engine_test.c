@@ -569,7 +569,7 @@ static void signals_go_to_living_processes_only(void **state)
     verb(f, "a", engine_start);
     uint32_t pid = run(f, "a", "ignore 15 hang", HCS_OK);
     static const struct { int signal; hcs_result result; } cases[] = {
-        { 15, HCS_OK }, { 0, HCS_E_INVALIDARG }, { 999, HCS_E_INVALIDARG }, { 10, HCS_OK },
+        { 15, HCS_OK }, { 0, HCS_OK }, { -1, HCS_E_INVALIDARG }, { 999, HCS_E_INVALIDARG }, { 10, HCS_OK },
         { 9, HCS_E_PROCESS_ALREADY_STOPPED },
     };
     for (size_t i = 0; i < N_ELEMENTS(cases); i++) {

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <errno.h>
@@ -20,32 +21,35 @@
 #include "service.h"
 
 #define NAME(method) "org.libhcs.ComputeService." method
-#define SYSTEM "{\"system\":{\"id\":\"s\",\"incarnation\":77,\"owner\":\"o\",\"type\":\"Container\",\"isolation\":\"none\"}}"
+#define SYSTEM                                                                                     \
+    "{\"system\":{\"id\":\"s\",\"incarnation\":77,\"owner\":\"o\",\"type\":\"Container\","         \
+    "\"isolation\":\"none\"}}"
 #define EXIT_42 "{\"exit\":{\"how\":\"code\",\"code\":42},\"detail\":\"{}\"}"
 
 /* ---- the service all tests here use ---- */
 
 /* What it does with a method that is held: remember the client, answer when told. */
 static struct {
-    const char *hold;              /* this method is not answered at once */
-    const char *hang_up_on;        /* this one is read, and the connection closed */
-    const char *fail_on;           /* this one gets .. */
-    const char *fail_error;        /* .. this error .. */
-    const char *fail_parameters;   /* .. with these parameters */
-    const char *state;             /* State of every system */
-    const char *signal_code;       /* SignalProcess fails with it */
+    const char *hold;            /* this method is not answered at once */
+    const char *hang_up_on;      /* this one is read, and the connection closed */
+    const char *fail_on;         /* this one gets .. */
+    const char *fail_error;      /* .. this error .. */
+    const char *fail_parameters; /* .. with these parameters */
+    const char *state;           /* State of every system */
+    const char *signal_code;     /* SignalProcess fails with it */
     struct client *held;
     unsigned n_held;
     unsigned n_calls;
-    json_int_t incarnation;        /* of the last call */
-    size_t n_fds;                  /* that came with the last CreateProcess */
+    json_int_t incarnation; /* of the last call */
+    size_t n_fds;           /* that came with the last CreateProcess */
     char last[100];
-    char text[200];                /* document or parameters of the last call */
+    char text[200]; /* document or parameters of the last call */
 } act;
 
 static struct service service;
 
-static void answer_process(struct client *c, const json_t *parameters, struct varlink_message *message)
+static void answer_process(struct client *c, const json_t *parameters,
+                           struct varlink_message *message)
 {
     static const char reply[] = "{\"processId\":4711,\"stdout\":0,\"stdin\":1}";
     int out[2], in[2];
@@ -61,14 +65,15 @@ static void answer_process(struct client *c, const json_t *parameters, struct va
     assert_int_equal(pipe2(out, O_CLOEXEC), 0);
     assert_int_equal(pipe2(in, O_CLOEXEC), 0);
     assert_int_equal(write(out[1], "out", 3), 3);
-    client_reply_fds(c, reply, (int[]) { out[0], in[1] }, 2);
+    client_reply_fds(c, reply, (int[]){ out[0], in[1] }, 2);
     for (int i = 0; i < 2; i++) {
         close(out[i]);
         close(in[i]);
     }
 }
 
-static void answer(struct client *c, const char *method, const json_t *parameters, struct varlink_message *message)
+static void answer(struct client *c, const char *method, const json_t *parameters,
+                   struct varlink_message *message)
 {
     char text[200];
 
@@ -83,7 +88,8 @@ static void answer(struct client *c, const char *method, const json_t *parameter
     else if (strcmp(method, NAME("CreateProcess")) == 0)
         answer_process(c, parameters, message);
     else if (strcmp(method, NAME("GetSystemProperties")) == 0) {
-        snprintf(text, sizeof(text), "{\"properties\":{\"Id\":\"s\",\"State\":\"%s\"}}", act.state ? act.state : "Running");
+        snprintf(text, sizeof(text), "{\"properties\":{\"Id\":\"s\",\"State\":\"%s\"}}",
+                 act.state ? act.state : "Running");
         client_reply(c, text);
     } else if (strcmp(method, NAME("SignalProcess")) == 0 && act.signal_code) {
         snprintf(text, sizeof(text), "{\"code\":%s}", act.signal_code);
@@ -92,8 +98,8 @@ static void answer(struct client *c, const char *method, const json_t *parameter
         client_reply(c, "{}");
 }
 
-static void handle(struct service *s, struct client *c, const char *method, const json_t *parameters,
-                   struct varlink_message *message)
+static void handle(struct service *s, struct client *c, const char *method,
+                   const json_t *parameters, struct varlink_message *message)
 {
     const char *text = json_string_value(json_object_get(parameters, "document"));
 
@@ -268,7 +274,8 @@ static void odd_arguments_are_refused_by_name(void **state)
     assert_non_null(strstr(err.text, "-2"));
     assert_int_equal(hcs_system_wait(system, 0, &small, &err), HCS_E_INVALIDARG);
     assert_int_equal(hcs_system_create(host, "-bad", "{}", &other, NULL, &err), HCS_E_INVALIDARG);
-    assert_int_equal(hcs_system_create(host, "s", "{\"\xff\"}", &other, NULL, &err), HCS_E_INVALID_JSON);
+    assert_int_equal(hcs_system_create(host, "s", "{\"\xff\"}", &other, NULL, &err),
+                     HCS_E_INVALID_JSON);
     assert_int_equal(hcs_system_open(host, "a b", &other, &err), HCS_E_INVALIDARG);
     assert_null(other);
     assert_int_equal(calls(), before);
@@ -277,7 +284,8 @@ static void odd_arguments_are_refused_by_name(void **state)
 
 static void address_of_another_form_is_refused(void **state)
 {
-    static const char *const bad[] = { "relative/path", "unix:relative", "tcp:1.2.3.4:5", "", "unix:", "unix:@x", "/tmp/" };
+    static const char *const bad[] = { "relative/path", "unix:relative", "tcp:1.2.3.4:5", "",
+                                       "unix:",         "unix:@x",       "/tmp/" };
     hcs_error err = HCS_ERROR_INIT;
     hcs_host *other = NULL;
     char text[200];
@@ -343,8 +351,9 @@ static void error_of_the_service_comes_field_by_field(void **state)
     (void) state;
     act.fail_on = NAME("StartSystem");
     act.fail_error = NAME("Failed");
-    act.fail_parameters = "{\"code\":-2143878899,\"name\":\"HCS_E_INVALID_JSON\",\"os\":22,\"place\":\"doc.parse\","
-                          "\"text\":\"line 3: no\"}";
+    act.fail_parameters =
+        "{\"code\":-2143878899,\"name\":\"HCS_E_INVALID_JSON\",\"os\":22,\"place\":\"doc.parse\","
+        "\"text\":\"line 3: no\"}";
     assert_int_equal(hcs_system_start(system, NULL, &err), HCS_E_INVALID_JSON);
     assert_int_equal(err.code, HCS_E_INVALID_JSON);
     assert_int_equal(err.os, 22);
@@ -428,7 +437,7 @@ static void *careless_main(void *context)
 
         if (fd < 0)
             return NULL;
-        p = (struct pollfd) { .fd = fd, .events = POLLIN };
+        p = (struct pollfd){ .fd = fd, .events = POLLIN };
         if (poll(&p, 1, -1) == 1 && c->n_unread > 0) {
             c->n_unread--;
             if (read(fd, text, 1) == 0)
@@ -484,7 +493,8 @@ static void every_call_carries_the_incarnation(void **state)
     hcs_process *process;
 
     (void) state;
-    assert_int_equal(hcs_system_create(host, "s", "{\"a\":\"\\u00e9\"}", &system, NULL, NULL), HCS_OK);
+    assert_int_equal(hcs_system_create(host, "s", "{\"a\":\"\\u00e9\"}", &system, NULL, NULL),
+                     HCS_OK);
     assert_string_equal(act.text, "{\"a\":\"\\u00e9\"}");
     assert_string_equal(hcs_system_id(system), "s");
     assert_int_equal(hcs_system_start(system, NULL, NULL), HCS_OK);
@@ -573,7 +583,8 @@ static void *wait_main(void *context)
 {
     hcs_exit report = HCS_EXIT_INIT;
 
-    return (void *) (intptr_t) (hcs_system_wait(context, -1, &report, NULL) == HCS_OK && report.code == 42);
+    return (void *) (intptr_t) (hcs_system_wait(context, -1, &report, NULL) == HCS_OK &&
+                                report.code == 42);
 }
 
 static void many_threads_may_wait(void **state)
@@ -713,7 +724,8 @@ static void system_that_was_not_created_says_why(void **state)
     assert_string_equal(err.text, "it is taken");
     hcs_system_close(system);
     system = NULL;
-    assert_int_equal(hcs_system_create(host, "s", "{}", &system, NULL, &err), HCS_E_SYSTEM_ALREADY_EXISTS);
+    assert_int_equal(hcs_system_create(host, "s", "{}", &system, NULL, &err),
+                     HCS_E_SYSTEM_ALREADY_EXISTS);
     assert_null(system);
 }
 
@@ -732,7 +744,9 @@ static void given_handles_reach_the_service(void **state)
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     stdio.out = ends[1];
     stdio.err = ends[1];
-    assert_int_equal(hcs_process_create(system, "{\"CommandLine\":\"x\"}", &stdio, &process, NULL, NULL), HCS_OK);
+    assert_int_equal(
+        hcs_process_create(system, "{\"CommandLine\":\"x\"}", &stdio, &process, NULL, NULL),
+        HCS_OK);
     assert_string_equal(act.text, "{\"CommandLine\":\"x\"}");
     assert_int_equal(act.n_fds, 2);
     assert_int_equal(read(ends[0], text, 5), 5);
@@ -743,9 +757,11 @@ static void given_handles_reach_the_service(void **state)
     process = NULL;
     close(ends[0]);
     close(ends[1]);
-    assert_int_equal(hcs_process_create(system, "{}", &stdio, &process, NULL, &err), HCS_E_WIN32_INVALID_HANDLE);
+    assert_int_equal(hcs_process_create(system, "{}", &stdio, &process, NULL, &err),
+                     HCS_E_WIN32_INVALID_HANDLE);
     stdio.in = -7;
-    assert_int_equal(hcs_process_create(system, "{}", &stdio, &process, NULL, &err), HCS_E_INVALIDARG);
+    assert_int_equal(hcs_process_create(system, "{}", &stdio, &process, NULL, &err),
+                     HCS_E_INVALIDARG);
     assert_non_null(strstr(err.text, "stdin is -7"));
     assert_null(process);
     hcs_system_close(system);
@@ -845,9 +861,10 @@ static void *use_main(void *context)
         hcs_op *op = NULL;
         char *text = NULL;
 
-        if (hcs_system_open(context, "s", &system, NULL) < 0 || hcs_host_info(context, &text, NULL) < 0
-            || hcs_process_create(system, "{}", NULL, &process, &op, NULL) < 0 || hcs_op_wait(op, -1, NULL) < 0
-            || hcs_process_id(process) != 4711)
+        if (hcs_system_open(context, "s", &system, NULL) < 0 ||
+            hcs_host_info(context, &text, NULL) < 0 ||
+            hcs_process_create(system, "{}", NULL, &process, &op, NULL) < 0 ||
+            hcs_op_wait(op, -1, NULL) < 0 || hcs_process_id(process) != 4711)
             return NULL;
         hcs_op_close(op);
         hcs_process_close(process);

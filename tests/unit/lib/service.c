@@ -1,5 +1,5 @@
-/* service.c - a Varlink service inside a test.  Used by the tests of the library.  What fails here ends
- * the test program: it is not what is tested. */
+/* service.c - a Varlink service inside a test.  Used by the tests of the library.  What fails here
+ * ends the test program: it is not what is tested. */
 #include "service.h"
 
 #include <poll.h>
@@ -11,16 +11,16 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define CHECK(condition)                                                        \
-    do {                                                                        \
-        if (!(condition)) {                                                     \
-            fprintf(stderr, "service.c:%d: %s\n", __LINE__, #condition);        \
-            abort();                                                            \
-        }                                                                       \
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "service.c:%d: %s\n", __LINE__, #condition);                           \
+            abort();                                                                               \
+        }                                                                                          \
     } while (0)
 
-static void client_send(struct client *c, const char *prefix, const char *body, const char *suffix, const int *fds,
-                        size_t n_fds)
+static void client_send(struct client *c, const char *prefix, const char *body, const char *suffix,
+                        const int *fds, size_t n_fds)
 {
     size_t size = strlen(prefix) + strlen(body) + strlen(suffix) + 1;
     char *text = malloc(size);
@@ -93,8 +93,8 @@ static bool client_serve(struct service *s, struct client *c)
         varlink_message_init(&m);
         if (c->go || varlink_take(c->link, &m, NULL) <= 0)
             break;
-        s->handler(s, c, json_string_value(json_object_get(m.json, "method")), json_object_get(m.json, "parameters"),
-                   &m);
+        s->handler(s, c, json_string_value(json_object_get(m.json, "method")),
+                   json_object_get(m.json, "parameters"), &m);
         varlink_message_done(&m);
     }
     return r >= 0 && !(c->go && varlink_unsent(c->link) == 0);
@@ -123,8 +123,8 @@ static void service_loop(struct service *s)
         size_t n = s->n_clients;
 
         for (size_t i = 0; i < n; i++)
-            p[i + 2] = (struct pollfd) { .fd = varlink_fd(s->clients[i]->link),
-                                         .events = varlink_events(s->clients[i]->link) };
+            p[i + 2] = (struct pollfd){ .fd = varlink_fd(s->clients[i]->link),
+                                        .events = varlink_events(s->clients[i]->link) };
         if (poll(p, n + 2, -1) < 0)
             continue;
         for (size_t i = n; i-- > 0;) {

@@ -1,7 +1,7 @@
 /* service.h - a Varlink service inside a test, that does what the test says.
  *
- * One thread serves all clients.  Each request goes to the handler of the test, on that thread; what
- * the test wants to do later it does there too, by service_do(). */
+ * One thread serves all clients.  Each request goes to the handler of the test, on that thread;
+ * what the test wants to do later it does there too, by service_do(). */
 #ifndef HCS_TESTS_SERVICE_H
 #define HCS_TESTS_SERVICE_H
 
@@ -14,12 +14,12 @@
 
 struct client {
     struct varlink *link;
-    bool go;                             /* close the connection after sending what waits */
+    bool go; /* close the connection after sending what waits */
 };
 
 struct service;
-typedef void service_handler(struct service *s, struct client *c, const char *method, const json_t *parameters,
-                             struct varlink_message *message);
+typedef void service_handler(struct service *s, struct client *c, const char *method,
+                             const json_t *parameters, struct varlink_message *message);
 
 struct service {
     char directory[64];
@@ -28,7 +28,7 @@ struct service {
     int wake_fd;
     bool leave_when_alone;
     bool stop;
-    service_handler *handler;            /* false names go to it too: it answers everything */
+    service_handler *handler; /* false names go to it too: it answers everything */
     struct client *clients[CLIENTS_MAX];
     size_t n_clients;
     unsigned n_accepted;

@@ -338,17 +338,34 @@ static void box_end(struct box *b)
     box_clean(b);
 }
 
+/* The keeper among our children; 0 when it is not one yet: its arguments appear some time after it. */
+static pid_t find_keeper(const struct box *b)
+{
+    _cleanup_(free_drop) char *children = NULL;
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int) getpid());
+    assert_int_equal(file_read(path, 65536, &children, NULL, NULL), HCS_OK);
+    for (char *word = strtok(children, " "); word; word = strtok(NULL, " ")) {
+        _cleanup_(free_drop) char *arguments = NULL;
+        size_t length;
+
+        snprintf(path, sizeof path, "/proc/%s/cmdline", word);
+        if (file_read(path, 65536, &arguments, &length, NULL) >= 0 && memmem(arguments, length, "--keep", 6) &&
+            memmem(arguments, length, b->run_dir, strlen(b->run_dir)))
+            return (pid_t) atoi(word);
+    }
+    return 0;
+}
+
 static pid_t keeper_of(const struct box *b)
 {
-    char command[300], line[32] = "";
-    FILE *f;
+    uint64_t deadline = clock_monotonic_ns() + WAIT_NS;
+    pid_t found;
 
-    snprintf(command, sizeof command, "pgrep -f -- '--keep %s' | head -1", b->run_dir);
-    f = popen(command, "r");
-    assert_non_null(f);
-    assert_non_null(fgets(line, sizeof line, f));
-    pclose(f);
-    return (pid_t) atoi(line);
+    while ((found = find_keeper(b)) == 0)
+        assert_true(clock_monotonic_ns() < deadline);
+    return found;
 }
 
 static void lose_keeper(const struct box *b)
@@ -442,9 +459,11 @@ static void exit_code_is_not_made_up_for_a_program_that_never_ran(void **state)
     const hcs_exit *report;
 
     (void) state;
-    box_run(&b, "");
-    if (strstr(why_not, "runc"))
+    if (getenv("OCI_TEST_RUNTIME") && strcmp(getenv("OCI_TEST_RUNTIME"), "runc") == 0) {
+        print_message("runc does not tell\n");
         skip();
+    }
+    box_run(&b, "");
     number = box_give(&b, "{\"CommandArgs\":[\"/bin/bad-interpreter\"]}", NULL, &job);
     (void) job;
     report = &wait_for(SEEN_PROCESS_EXITED, number)->report;
@@ -681,19 +700,30 @@ static void lost_keeper_ends_the_container_as_unknown(void **state)
     box_clean(&b);
 }
 
-static void lost_keeper_fails_what_it_was_asked(void **state)
+/* At any moment of a create, also when the runtime is half way. */
+static void lost_keeper_fails_a_create_and_leaves_nothing(void **state)
 {
-    struct box b;
-    uint64_t job;
+    int n_failed = 0;
 
     (void) state;
-    box_begin(&b, "");
-    job = new_job(&b);
-    driver->ops->create(driver, &b.system, job);
-    lose_keeper(&b);
-    assert_true(wait_for(SEEN_DONE, job)->result < 0);
-    box_clean(&b);
-    assert_null(find_seen(SEEN_EXITED, 0));
+    for (unsigned int i = 0; i < 16; i++) {
+        uint64_t job, until;
+        struct box b;
+
+        box_begin(&b, "");
+        job = new_job(&b);
+        driver->ops->create(driver, &b.system, job);
+        until = clock_monotonic_ns() + i * 1000000;
+        while (clock_monotonic_ns() < until && !find_seen(SEEN_DONE, job))
+            assert_true(sd_event_run(loop, 500) >= 0);
+        lose_keeper(&b);
+        if (wait_for(SEEN_DONE, job)->result < 0)
+            n_failed++;
+        else
+            assert_int_equal(wait_for(SEEN_EXITED, 0)->report.how, HCS_EXIT_UNKNOWN);
+        box_clean(&b);
+    }
+    assert_true(n_failed > 0);
 }
 
 static void check_names_the_path_and_the_reason(void **state)
@@ -709,15 +739,15 @@ static void check_names_the_path_and_the_reason(void **state)
     free(doc->storage_path);
     doc->storage_path = strdup("/no/such/root");
     assert_int_equal(driver->ops->check(driver, doc, &err), HCS_E_WIN32_PATH_NOT_FOUND);
-    assert_non_null(strstr(err.text, "$.Container.Storage.Path: '/no/such/root'"));
+    assert_non_null(strstr(err.text, "$.Container.Storage.Path is '/no/such/root'"));
     free(doc->storage_path);
     doc->storage_path = strdup("/etc/passwd");
     assert_int_equal(driver->ops->check(driver, doc, &err), HCS_E_INVALIDARG);
-    assert_non_null(strstr(err.text, "$.Container.Storage.Path: '/etc/passwd' is a file"));
+    assert_non_null(strstr(err.text, "$.Container.Storage.Path is '/etc/passwd', a file"));
     doc_system_drop(doc);
     doc = document(",\"MappedDirectories\":[{\"HostPath\":\"/no/such\",\"ContainerPath\":\"/mnt\"}]");
     assert_int_equal(driver->ops->check(driver, doc, &err), HCS_E_WIN32_PATH_NOT_FOUND);
-    assert_non_null(strstr(err.text, "$.Container.MappedDirectories[0].HostPath: '/no/such'"));
+    assert_non_null(strstr(err.text, "$.Container.MappedDirectories[0].HostPath is '/no/such'"));
     doc_system_drop(doc);
 }
 
@@ -786,7 +816,11 @@ static int make_root(void)
 
 static int set_up(void **state)
 {
-    struct oci_options options = { .keeper_program = KEEPER, .runtime_opt = getenv("OCI_TEST_RUNTIME") };
+    /* a keeper that sanitizers made dynamic cannot be an init: HCS_TEST_KEEPER names a static one */
+    const char *keeper = getenv("HCS_TEST_KEEPER");
+    struct oci_options options = {
+        .keeper_program = keeper ? keeper : KEEPER, .runtime_opt = getenv("OCI_TEST_RUNTIME"),
+    };
     hcs_error err = HCS_ERROR_INIT;
     char state_dir[128];
 
@@ -838,7 +872,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(failed_create_leaves_nothing),
         cmocka_unit_test(created_container_can_be_terminated),
         cmocka_unit_test(lost_keeper_ends_the_container_as_unknown),
-        cmocka_unit_test(lost_keeper_fails_what_it_was_asked),
+        cmocka_unit_test(lost_keeper_fails_a_create_and_leaves_nothing),
         cmocka_unit_test(check_names_the_path_and_the_reason),
         cmocka_unit_test(info_says_what_was_tried),
         cmocka_unit_test(whole_life_costs_little_more_than_the_runtime),

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <errno.h>
@@ -93,7 +94,8 @@ static hcs_result take(struct pair *p, struct varlink_message *out, hcs_error *e
             return varlink_take(p->b, out, err);
         if (p->a && varlink_unsent(p->a) > 0)
             assert_int_equal(varlink_process(p->a, NULL), HCS_OK);
-        if (poll(&q, 1, 0) == 0 && (!p->a || varlink_unsent(p->a) == 0) && !(varlink_events(p->b) & POLLOUT))
+        if (poll(&q, 1, 0) == 0 && (!p->a || varlink_unsent(p->a) == 0) &&
+            !(varlink_events(p->b) & POLLOUT))
             return 0;
         r = varlink_process(p->b, err);
         if (r < 0)
@@ -152,7 +154,8 @@ static void order(void)
 
     pair_make(&p, IN_MAX);
     for (int i = 0; i < 200; i++) {
-        snprintf(text, sizeof(text), "{\"n\":%d,\"pad\":\"%.*s\"}", i, i % 20, "xxxxxxxxxxxxxxxxxxxx");
+        snprintf(text, sizeof(text), "{\"n\":%d,\"pad\":\"%.*s\"}", i, i % 20,
+                 "xxxxxxxxxxxxxxxxxxxx");
         send_fds(p.a, text, NULL, 0);
     }
     for (int i = 0; i < 200; i++)
@@ -413,7 +416,8 @@ static void output_limit_refuses_and_keeps_what_is_queued(void **state)
     send_fds(p.a, "{\"n\":1}", NULL, 0);
     send_fds(p.a, large, NULL, 0);
     assert_int_equal(varlink_unsent(p.a), 8 + OUT_MAX - 9);
-    assert_int_equal(varlink_send_text(p.a, "{}", 2, NULL, 0, &err), HCS_E_WIN32_INSUFFICIENT_BUFFER);
+    assert_int_equal(varlink_send_text(p.a, "{}", 2, NULL, 0, &err),
+                     HCS_E_WIN32_INSUFFICIENT_BUFFER);
     assert_non_null(strstr(err.text, "4194304"));
     assert_int_equal(varlink_send_pieces(p.a, large, OUT_MAX - 10, "", 0, "", 0, &err),
                      HCS_E_WIN32_INSUFFICIENT_BUFFER);
@@ -515,7 +519,9 @@ static void raw_send(int fd, const char *bytes, size_t n, int fd_sent, size_t n_
         struct cmsghdr align;
     } control = { { 0 } };
     struct iovec iov = { .iov_base = (void *) (uintptr_t) bytes, .iov_len = n };
-    struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+    struct msghdr header = { .msg_iov = &iov,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
                              .msg_controllen = CMSG_SPACE(n_fds * sizeof(int)) };
     struct cmsghdr *c = CMSG_FIRSTHDR(&header);
 
@@ -585,7 +591,8 @@ static void bad_fd_is_refused_by_number(void **state)
     (void) state;
     pair_make(&p, IN_MAX);
     before = count_fds();
-    assert_int_equal(varlink_send_text(p.a, "{}", 2, fds_given, 2, &err), HCS_E_WIN32_INVALID_HANDLE);
+    assert_int_equal(varlink_send_text(p.a, "{}", 2, fds_given, 2, &err),
+                     HCS_E_WIN32_INVALID_HANDLE);
     assert_int_equal(err.os, EBADF);
     assert_non_null(strstr(err.text, "987"));
     assert_int_equal(varlink_send_text(p.a, "{}", 2, five, 5, &err), HCS_E_INVALIDARG);
@@ -622,7 +629,8 @@ static void odd_json(void)
         hcs_error err = HCS_ERROR_INIT;
         struct varlink_message m;
 
-        assert_int_equal(write(varlink_fd(p.a), rows[i].text, strlen(rows[i].text) + 1), strlen(rows[i].text) + 1);
+        assert_int_equal(write(varlink_fd(p.a), rows[i].text, strlen(rows[i].text) + 1),
+                         strlen(rows[i].text) + 1);
         assert_int_equal(take(&p, &m, &err), HCS_E_INVALID_JSON);
         if (!strstr(err.text, rows[i].says))
             fail_msg("'%s' says: %s", rows[i].text, err.text);

@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""Measure libhcs against the bare runtime, in one run, and print ratios: bench/run.py BUILD_DIR [ROUNDS]
+
+Cycle:   `hcs run -- true` against the same runtime called bare for the same work (create, start, exec, delete), in turn.
+Latency: from the exit of a process to hcs_stream_next() returning the durable event.
+Rate:    events a second through the durable log and the socket, live and read again.
+Memory:  hcsd resident, idle and with 1, 100 and 1000 fake systems.
+
+Nothing here decides a test.  Figures of one machine differ from another's; the ratios are what to look at."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+build = pathlib.Path(sys.argv[1]).resolve()
+rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 100
+hcs, hcsd, keeper = build / "src/cli/hcs", build / "src/hcsd/hcsd", build / "src/keeper/hcs-keeper"
+root = pathlib.Path(tempfile.mkdtemp(prefix="hcs-bench-"))
+
+
+class Service:
+    def __init__(self, name, *args):
+        place = root / name
+        self.socket = place / "hcsd.sock"
+        self.env = dict(os.environ, HCS_HOST=f"unix:{self.socket}", HCS_KEEPER=str(keeper), HCS_HCSD="/nonexistent",
+                        HCS_STATE_DIR=str(place / "state"))
+        self.process = subprocess.Popen([hcsd, "--socket", self.socket, *args], env=self.env, stderr=subprocess.DEVNULL)
+        while True:
+            with socket.socket(socket.AF_UNIX) as s:
+                if s.connect_ex(str(self.socket)) == 0:
+                    break
+            time.sleep(0.01)
+        self.info = json.loads(self.hcs("version", "--format", "json"))["service"]
+
+    def hcs(self, *args, **kw):
+        return subprocess.run([hcs, *map(str, args)], env=self.env, stdout=subprocess.PIPE, check=True, text=True, **kw).stdout
+
+    def program(self, name, *args):
+        return json.loads(subprocess.run([build / "bench" / name, *map(str, args)], env=self.env, stdout=subprocess.PIPE,
+                                         check=True, text=True).stdout)
+
+    def resident_kb(self):
+        with open(f"/proc/{self.process.pid}/status") as f:
+            return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
+
+    def end(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+
+
+def quantiles(values):
+    values = sorted(values)
+    return {"p50": values[len(values) // 2], "p90": values[len(values) * 9 // 10], "p99": values[len(values) * 99 // 100]}
+
+
+def text(q):
+    return ", ".join(f"{k} {v * 1000:.1f} ms" for k, v in q.items())
+
+
+def timed(commands, **kw):
+    begin = time.monotonic()
+    for command in commands:
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, **kw)
+    return time.monotonic() - begin
+
+
+def bare_bundle(rootfs, runtime, mode):
+    """A bundle for the bare runtime: what our driver makes, with a first process that only waits."""
+    bundle = root / "bundle"
+    bundle.mkdir(exist_ok=True)
+    subprocess.run([runtime, "spec"], cwd=bundle, check=True)
+    config = json.loads((bundle / "config.json").read_text())
+    config["root"]["path"] = str(rootfs)
+    config["process"].update(args=["sleep", "1000"], terminal=False)
+    config["process"].pop("rlimits", None)
+    config["linux"]["cgroupsPath"] = "/hcs-bench/bare"
+    if "v1" not in mode:
+        config["linux"].pop("resources", None)
+    (bundle / "config.json").write_text(json.dumps(config))
+    return bundle
+
+
+def cycle(service, rootfs):
+    """The same work in turn: hcs, bare, hcs, bare, ..."""
+    oci = next(d for d in service.info["drivers"] if d["name"] == "oci")
+    runtime = oci["runtime"]["path"]
+    bundle = bare_bundle(rootfs, runtime, oci["mode"])
+    state = root / "bare-state"
+    base = [runtime, "--root", str(state)]
+    if "no cgroup" in oci["mode"] or "none" in oci["mode"]:
+        base.append("--cgroup-manager=disabled")
+    bare = [[*base, "create", "--bundle", str(bundle), "bare"], [*base, "start", "bare"], [*base, "exec", "bare", "true"],
+            [*base, "delete", "--force", "bare"]]
+    ours = [[hcs, "run", "--rm", "--rootfs", str(rootfs), "--", "true"]]
+    a, b, c = [], [], []
+    podman = shutil.which("podman")
+    for i in range(rounds + 5):
+        x, y = timed(ours, env=service.env), timed(bare)
+        if i >= 5:
+            a.append(x)
+            b.append(y)
+        if podman and i < 10:
+            c.append(timed([[podman, "run", "--rm", "--network", "none", "--rootfs", str(rootfs), "true"]]))
+    print(f"hcs run -- true:                       {text(quantiles(a))}")
+    print(f"bare {oci['runtime']['name']} create, start, exec, delete: {text(quantiles(b))}")
+    print(f"  ratio, median of {rounds} pairs:          {statistics.median(x / y for x, y in zip(a, b)):.2f}")
+    if podman:
+        print(f"podman run --rm --rootfs -- true:      {text(quantiles(c))}")
+        print(f"  podman / hcs, medians:               {statistics.median(c) / statistics.median(a):.1f}")
+    else:
+        print("podman is not installed: not compared")
+
+
+def hide_unified():
+    """On a hybrid cgroup host the bare runtime needs the same private mount namespace that our keeper makes."""
+    unified = pathlib.Path("/sys/fs/cgroup/unified/cgroup.controllers")
+    if unified.exists() and unified.read_text().strip() and "HCS_BENCH_INSIDE" not in os.environ:
+        os.environ["HCS_BENCH_INSIDE"] = "1"
+        shutil.rmtree(root)
+        os.execvp("unshare", ["unshare", "-m", "--propagation", "private", "sh", "-c",
+                              "mount -t tmpfs -o size=64m none /sys/fs/cgroup/unified; exec \"$@\"", "sh",
+                              sys.executable, *sys.argv])
+
+
+def main():
+    hide_unified()
+    print(f"# {os.cpu_count()} processors, kernel {os.uname().release}; {rounds} rounds")
+    service = Service("real")
+    rootfs = root / "rootfs"
+    subprocess.run([hcs, "rootfs", "make", rootfs], check=True, stdout=subprocess.DEVNULL)
+    print(f"hcsd resident, idle: {service.resident_kb()} kB")
+    if any(d["name"] == "oci" for d in service.info["drivers"]):
+        cycle(service, rootfs)
+        document = {"SchemaVersion": {"Major": 2, "Minor": 1}, "Container": {"Storage": {"Path": str(rootfs)}}}
+        shutil.copy(build / "bench" / "exit_now", rootfs / "bin" / "exit_now")
+        program = "/bin/exit_now"
+    else:
+        print("no containers on this kernel: the cycle is not measured")
+        document = {"SchemaVersion": {"Major": 2, "Minor": 1}, "Container": {"IsolationType": "None"}}
+        program = str(build / "bench" / "exit_now")
+    latency = service.program("exit_latency", json.dumps(document), program, rounds * 10)
+    print(f"exit to event, durable: p50 {latency['p50_us']} us, p90 {latency['p90_us']} us, p99 {latency['p99_us']} us "
+          f"({latency['rounds']} exits)")
+    service.end()
+
+    fake = Service("fake", "--driver", "fake")
+    rate = fake.program("event_rate", 100000)
+    print(f"events a second, durable, to one reader: {rate['live_per_second']:,} live, {rate['replay_per_second']:,} again")
+    fake.end()
+
+    fake = Service("memory", "--driver", "fake")
+    document = root / "document.json"
+    document.write_text('{"SchemaVersion":{"Major":2,"Minor":1},"Container":{"Storage":{"Path":"/"}}}')
+    made = 0
+    for n in (0, 1, 100, 1000):
+        while made < n:
+            made += 1
+            fake.hcs("create", document, "--id", f"memory-{made}")
+        print(f"hcsd resident with {n:4} fake systems: {fake.resident_kb()} kB")
+    fake.end()
+
+
+try:
+    main()
+finally:
+    shutil.rmtree(root, ignore_errors=True)
