@@ -333,7 +333,7 @@ static int thousandths(const char *text, uint64_t *out)
     uint64_t value = 0;
     int n = 0;
 
-    for (; isdigit((unsigned char) text[n]) && n < 3; n++)
+    for (; n < 3 && isdigit((unsigned char) text[n]); n++)
         value = value * 10 + (uint64_t) (text[n] - '0');
     if (n == 0 || text[n])
         return -1;

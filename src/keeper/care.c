@@ -1,8 +1,8 @@
 /* care.c - the processes in the keeper's care: which there are, and how each one ended.
  *
  * Owns the tables of processes and of exits that nobody has claimed yet.  Used by the loop on
- * SIGCHLD and by talk.c.  Promises that an exit, once reaped, is in a record before it can be told, and stays known until
- * hcsd acknowledges it. */
+ * SIGCHLD and by talk.c.  Promises that an exit, once reaped, is in a record before it can be told,
+ * and stays known until hcsd acknowledges it. */
 #include "keeper.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@ static char *put_string(char *at, const char *string)
 {
     size_t n = strlen(string);
 
-    memcpy(at, string, n);
+    memcpy(at, string, n); /* NOLINT(bugprone-not-null-terminated-result): more follows */
     return at + n;
 }
 
@@ -59,8 +59,8 @@ static size_t record_text(char *out, const struct process *p)
     return (size_t) (at - out);
 }
 
-/* Returns 0 or an errno.  Not synced: a record has to survive hcsd and the keeper, and after the host
- * itself went down the run directory is gone anyway. */
+/* Returns 0 or an errno.  Not synced: a record has to survive hcsd and the keeper, and after the
+ * host itself went down the run directory is gone anyway. */
 static int record_write(const struct process *p)
 {
     char text[192], name[NAME_ROOM], temporary[NAME_ROOM];
@@ -118,7 +118,7 @@ struct process *care_reserve(struct keeper *k, uint32_t number, int *out_error)
             continue;
         if (i >= k->n_processes)
             k->n_processes = i + 1;
-        *p = (struct process) { .state = PROCESS_RESERVED, .number = number, .held = 1 };
+        *p = (struct process){ .state = PROCESS_RESERVED, .number = number, .held = 1 };
         return p;
     }
     *out_error = ENOBUFS;
@@ -248,7 +248,7 @@ static int adopt(struct keeper *k, struct command *c)
 {
     const struct stranger *end;
     pid_t pid = 0;
-    int error = pid_file_read(c->pid_file, &pid);
+    int error = pid_file_read(k->pid_files[c - k->commands], &pid);
 
     if (error)
         return error;
@@ -333,8 +333,10 @@ void care_reap(struct keeper *k)
     for (;;) {
         pid_t pid = waitpid(-1, &status, WNOHANG);
         struct stranger end = {
-            .pid = pid, .status = (uint32_t) status,
-            .realtime_ns = nanoseconds(CLOCK_REALTIME), .monotonic_ns = nanoseconds(CLOCK_MONOTONIC),
+            .pid = pid,
+            .status = (uint32_t) status,
+            .realtime_ns = nanoseconds(CLOCK_REALTIME),
+            .monotonic_ns = nanoseconds(CLOCK_MONOTONIC),
         };
 
         if (pid > 0) {

@@ -1,8 +1,8 @@
 /* init.c - the first process of a container: reap everybody, stop everybody when asked.
  *
- * Runs as pid 1 of a pid namespace, in a root that may hold nothing but this program.  Promises to stay until SIGTERM
- * and then until nobody else is left: SIGTERM to all, no deadline, no SIGKILL; who asked decides
- * whether to escalate. */
+ * Runs as pid 1 of a pid namespace, in a root that may hold nothing but this program.  Promises to
+ * stay until SIGTERM and then until nobody else is left: SIGTERM to all, no deadline, no SIGKILL;
+ * who asked decides whether to escalate. */
 #include "keeper.h"
 
 #include <errno.h>
@@ -43,7 +43,8 @@ int init_main(void)
         return 2;
     }
 
-    /* A blocked signal is never thrown away, not even for pid 1, which has the kernel's protection. */
+    /* A blocked signal is never thrown away, not even for pid 1, which has the kernel's protection.
+     */
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
 

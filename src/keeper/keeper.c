@@ -1,8 +1,8 @@
 /* keeper.c - stands between hcsd and the processes of one compute system, so that hcsd may die.
  *
- * The program's entry, the set-up of its surroundings and its loop.  It is the subreaper of everything it started,
- * knows how each of it ended, and serves whichever hcsd is alive.  It knows nothing of
- * HCS: processes in, exit records out. */
+ * The program's entry, the set-up of its surroundings and its loop.  It is the subreaper of
+ * everything it started, knows how each of it ended, and serves whichever hcsd is alive.  It knows
+ * nothing of HCS: processes in, exit records out. */
 #include "keeper.h"
 
 #include <errno.h>
@@ -90,8 +90,8 @@ static int check_listener(void)
     return 0;
 }
 
-/* All signals are blocked: the keeper ends when it is told to, or by SIGKILL; an exit that it would take along to
- * the grave, nobody else can tell.  Programs get a clean slate in start.c. */
+/* All signals are blocked: the keeper ends when it is told to, or by SIGKILL; an exit that it would
+ * take along to the grave, nobody else can tell.  Programs get a clean slate in start.c. */
 static void tame_signals(void)
 {
     sigset_t all;
@@ -117,7 +117,8 @@ static int prepare_loop(struct keeper *k)
     sigaddset(&child, SIGCHLD);
     k->signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
     k->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (k->signal_fd < 0 || k->epoll_fd < 0 || watch_fd(k->signal_fd) < 0 || watch_fd(LISTEN_FD) < 0)
+    if (k->signal_fd < 0 || k->epoll_fd < 0 || watch_fd(k->signal_fd) < 0 ||
+        watch_fd(LISTEN_FD) < 0)
         return refuse("cannot prepare the loop", "", errno);
     return 0;
 }

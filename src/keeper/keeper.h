@@ -23,9 +23,9 @@ struct process {
     uint32_t status;
     uint64_t realtime_ns;
     uint64_t monotonic_ns;
-    uint8_t held;       /* the DONE that announces it has not been sent: say nothing about it before */
-    uint8_t announced;  /* to the present connection, by DONE or TRACKED */
-    uint8_t told;       /* its exit, to the present connection */
+    uint8_t held; /* the DONE that announces it has not been sent: say nothing about it before */
+    uint8_t announced; /* to the present connection, by DONE or TRACKED */
+    uint8_t told;      /* its exit, to the present connection */
 };
 
 enum command_state { COMMAND_FREE, COMMAND_RUNNING, COMMAND_DONE };
@@ -33,12 +33,11 @@ enum command_state { COMMAND_FREE, COMMAND_RUNNING, COMMAND_DONE };
 /* A command that waits for its end, or for room on the connection for its answer. */
 struct command {
     enum command_state state;
-    pid_t pid;                 /* of the program of a RUN */
-    uint8_t foreign;           /* the connection that gave it is gone: nobody wants the answer */
-    uint8_t spared;            /* it began after the order to kill all, so that does not mean it */
-    struct process *process;   /* what it started or may start, or NULL */
+    pid_t pid;               /* of the program of a RUN */
+    uint8_t foreign;         /* the connection that gave it is gone: nobody wants the answer */
+    uint8_t spared;          /* it began after the order to kill all, so that does not mean it */
+    struct process *process; /* what it started or may start, or NULL */
     struct keeper_header answer;
-    char pid_file[PATH_MAX];   /* "" none */
 };
 
 /* The exit of a process without a number, kept while a RUN may still name it in its pid file. */
@@ -56,23 +55,24 @@ struct keeper {
     int epoll_fd;
     int signal_fd;
     int listen_fd;
-    int connection_fd;          /* -1 none */
-    uint32_t watched;           /* epoll events asked for on the connection */
-    uint8_t blocked;            /* the connection took no more */
+    int connection_fd; /* -1 none */
+    uint32_t watched;  /* epoll events asked for on the connection */
+    uint8_t blocked;   /* the connection took no more */
     uint8_t hello_due;
     uint8_t ready_due;
     uint8_t empty_due;
-    uint8_t killing;            /* kill whatever comes to light until nothing is left */
+    uint8_t killing; /* kill whatever comes to light until nothing is left */
     uint8_t quitting;
     enum care care;
     struct process processes[KEEPER_PROCESSES_MAX];
-    size_t n_processes;         /* entries after this one were never used */
+    size_t n_processes; /* entries after this one were never used */
     struct command commands[KEEPER_COMMANDS_MAX];
-    struct command answer;      /* of a command that is done at once */
+    char pid_files[KEEPER_COMMANDS_MAX][PATH_MAX]; /* of each; apart, for they are large */
+    struct command answer; /* of a command that is done at once */
     struct stranger strangers[KEEPER_PROCESSES_MAX];
     size_t n_strangers;
-    size_t next_stranger;       /* the oldest once the table is full */
-    size_t n_awaiting;          /* RUNs with a pid file that have not ended */
+    size_t next_stranger; /* the oldest once the table is full */
+    size_t n_awaiting;    /* RUNs with a pid file that have not ended */
 };
 
 /* care.c */
@@ -90,9 +90,9 @@ size_t sweep_signal(struct keeper *k, int signal, int *out_error);
 struct program {
     char *const *argv;
     char *const *environment;
-    const char *directory;      /* "" as it is */
-    const int *fds;             /* three, or NULL: /dev/null */
-    int is_own;                 /* in a session of its own, and never to outlive the keeper */
+    const char *directory; /* "" as it is */
+    const int *fds;        /* three, or NULL: /dev/null */
+    int is_own;            /* in a session of its own, and never to outlive the keeper */
 };
 
 /* 0, or the errno of the step that *@out_step then names. */

@@ -1,7 +1,7 @@
 /* launch.c - starts a keeper and connects to it, without waiting for it.
  *
- * Used by link.c.  The listening socket exists before the keeper does, so that the connection can be made and
- * used at once.  Promises to leave no process and no file behind when it fails. */
+ * Used by link.c.  The listening socket exists before the keeper does, so that the connection can
+ * be made and used at once.  Promises to leave no process and no file behind when it fails. */
 #include "launch.h"
 
 #include <assert.h>
@@ -78,8 +78,8 @@ static hcs_result connection_make(const char *run_dir, const struct sockaddr_un 
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) < 0)
         return fail_os(err, result_from_errno(errno), errno, WHERE, "socket to the keeper");
     if (connect(fd, (const struct sockaddr *) address, sizeof(*address)) < 0)
-        return fail_os(err, result_from_errno(errno), errno, WHERE, "connect to '%s/%s'",
-                       run_dir, KEEPER_SOCKET);
+        return fail_os(err, result_from_errno(errno), errno, WHERE, "connect to '%s/%s'", run_dir,
+                       KEEPER_SOCKET);
     *out = TAKE_FD(fd);
     return HCS_OK;
 }
@@ -125,8 +125,9 @@ static int spawn_prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t 
     sigfillset(&all);
     error = posix_spawnattr_setsigmask(attributes, &none);
     error = error ? error : posix_spawnattr_setsigdefault(attributes, &all);
-    error = error ? error : posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK |
-                                                                 POSIX_SPAWN_SETSIGDEF);
+    error = error ? error
+                  : posix_spawnattr_setflags(attributes,
+                                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     error = error ? error : posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDWR, 0);
     error = error ? error : posix_spawn_file_actions_adddup2(actions, 0, 1);
     error = error ? error : posix_spawn_file_actions_adddup2(actions, log_fd, 2);

@@ -9,8 +9,8 @@
 
 #define LAUNCH_LOG "keeper.log" /* in the run directory: the keeper's stderr */
 
-/* Start @program as keeper of @run_dir with LINK_ options.  The connection takes messages at once; the
- * process is a child to be waited for.  A failed start leaves nothing behind. */
+/* Start @program as keeper of @run_dir with LINK_ options.  The connection takes messages at once;
+ * the process is a child to be waited for.  A failed start leaves nothing behind. */
 _must_use_ hcs_result launch_keeper(const char *program, const char *run_dir, uint32_t options,
                                     int *out_fd, pid_t *out_pid, hcs_error *err);
 

@@ -2,7 +2,8 @@
  *
  * Owns the keeper as a child process and the connection to it.  Used by the drivers on the loop's
  * thread.  Promises that no call here waits, that callbacks come from the loop only, that an owner
- * may drop the link from inside any of them, and that the loss of the keeper is told once and last. */
+ * may drop the link from inside any of them, and that the loss of the keeper is told once and last.
+ */
 #include "link.h"
 
 #include <assert.h>
@@ -13,8 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,32 +25,33 @@
 #include "launch.h"
 
 #define LOG_TAIL 160
-#define TURN_MAX 64                       /* messages taken before others on the loop have their turn */
-#define END_GRACE_US (1000 * 1000)        /* from the end of the connection to that of the keeper */
-#define QUIT_GRACE_US (10 * 1000 * 1000)  /* from QUIT to SIGKILL */
+#define TURN_MAX 64                /* messages taken before others on the loop have their turn */
+#define END_GRACE_US (1000 * 1000) /* from the end of the connection to that of the keeper */
+#define LOOK_US (20 * 1000)
+#define QUIT_GRACE_US (10 * 1000 * 1000) /* from QUIT to SIGKILL */
 
 struct link {
     sd_event *loop;
     const struct link_events *events;
     void *owner;
     char *run_dir;
-    pid_t pid;                   /* 0 once reaped */
+    pid_t pid; /* 0 once reaped */
     int pidfd;
-    int fd;                      /* -1 when the connection is over */
+    int fd; /* -1 when the connection is over */
     sd_event_source *readable;
-    sd_event_source *ended;      /* the pidfd */
+    sd_event_source *ended; /* the pidfd, or the look instead */
     sd_event_source *timer;
     sd_event_source *already_gone; /* link_quit found the keeper gone */
-    void (*gone)(void *owner);   /* after link_quit */
-    int greeted;                 /* HELLO came */
-    int over;                    /* `lost` was told, or nobody wants to hear it */
+    void (*gone)(void *owner);     /* after link_quit */
+    int greeted;                   /* HELLO came */
+    int over;                      /* `lost` was told, or nobody wants to hear it */
     int quitting;
-    int quit_due;                /* QUIT did not fit yet */
-    int depth;                   /* callbacks under way */
-    int dropped;                 /* from inside one of them */
-    uint32_t *acks;              /* that did not fit yet */
+    int quit_due;   /* QUIT did not fit yet */
+    int depth;      /* callbacks under way */
+    int dropped;    /* from inside one of them */
+    uint32_t *acks; /* that did not fit yet */
     size_t n_acks;
-    char why[128];               /* why the connection is over, before the keeper has ended */
+    char why[128]; /* why the connection is over, before the keeper has ended */
 };
 
 /* ---- life ---- */
@@ -168,7 +170,7 @@ static int on_end_overdue(sd_event_source *source, uint64_t usec, void *userdata
     (void) usec;
     source_drop(&l->timer);
     if (l->quitting) {
-        pidfd_send_signal(l->pidfd, SIGKILL, NULL, 0);
+        kill(l->pid, SIGKILL); /* not reaped, so still its own */
         return 0;
     }
     enter(l);
@@ -194,8 +196,10 @@ static void connection_broken(struct link *l, const char *why)
 
 static void tell_exited(struct link *l, const struct keeper_header *m)
 {
-    const struct link_exit end = { .number = m->number, .pid = (uint32_t) m->pid,
-                                   .wait_status = m->status, .realtime_ns = m->realtime_ns,
+    const struct link_exit end = { .number = m->number,
+                                   .pid = (uint32_t) m->pid,
+                                   .wait_status = m->status,
+                                   .realtime_ns = m->realtime_ns,
                                    .monotonic_ns = m->monotonic_ns };
 
     l->events->exited(l->owner, &end);
@@ -261,8 +265,8 @@ static void receive(struct link *l, int most)
 /* ---- sending ---- */
 
 /* 0 or an errno. */
-static int transmit(struct link *l, const struct keeper_header *header, const struct buf *strings_opt,
-                    const int *fds_opt)
+static int transmit(struct link *l, const struct keeper_header *header,
+                    const struct buf *strings_opt, const int *fds_opt)
 {
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(3 * sizeof(int))] = { 0 };
     struct keeper_header copy = *header;
@@ -341,16 +345,14 @@ static int on_connection(sd_event_source *source, int fd, uint32_t revents, void
     return 0;
 }
 
-static int on_keeper_ended(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+/* The keeper has ended and is not reaped yet. */
+static void keeper_ended(struct link *l)
 {
-    struct link *l = userdata;
     int was_quitting = l->quitting;
     siginfo_t info = { 0 };
     char why[256];
 
-    (void) source;
-    (void) revents;
-    waitid(P_PIDFD, (id_t) fd, &info, WEXITED | WNOHANG);
+    waitid(P_PID, (id_t) l->pid, &info, WEXITED | WNOHANG);
     l->pid = 0;
     source_drop(&l->ended);
     source_drop(&l->timer);
@@ -363,6 +365,30 @@ static int on_keeper_ended(sd_event_source *source, int fd, uint32_t revents, vo
     else if (!l->dropped)
         tell_lost(l, why);
     leave(l);
+}
+
+static int on_pidfd(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    (void) source;
+    (void) fd;
+    (void) revents;
+    keeper_ended(userdata);
+    return 0;
+}
+
+/* Where there are no pidfds (before Linux 5.3, under older valgrind) a look now and then has to do.
+ */
+static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct link *l = userdata;
+    siginfo_t info = { 0 };
+
+    if (waitid(P_PID, (id_t) l->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid) {
+        keeper_ended(l);
+        return 0;
+    }
+    sd_event_source_set_time(source, usec + LOOK_US);
+    sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
     return 0;
 }
 
@@ -393,7 +419,8 @@ static hcs_result link_new(sd_event *loop, const char *run_dir, const struct lin
         l->run_dir = strdup(run_dir);
     if (!l || !l->run_dir) {
         free(l);
-        return fail(err, HCS_E_OUTOFMEMORY, "link.start", "no memory for the keeper of '%s'", run_dir);
+        return fail(err, HCS_E_OUTOFMEMORY, "link.start", "no memory for the keeper of '%s'",
+                    run_dir);
     }
     l->loop = sd_event_ref(loop);
     l->events = events;
@@ -409,10 +436,14 @@ static hcs_result link_watch(struct link *l, hcs_error *err)
 {
     int r;
 
-    l->pidfd = pidfd_open(l->pid, 0);
-    r = l->pidfd < 0 ? -errno : 0;
-    if (r >= 0)
-        r = sd_event_add_io(l->loop, &l->ended, l->pidfd, EPOLLIN, on_keeper_ended, l);
+    l->pidfd = (int) syscall(SYS_pidfd_open, l->pid, 0);
+    if (l->pidfd >= 0)
+        r = sd_event_add_io(l->loop, &l->ended, l->pidfd, EPOLLIN, on_pidfd, l);
+    else if (errno == ENOSYS)
+        r = sd_event_add_time_relative(l->loop, &l->ended, CLOCK_MONOTONIC, LOOK_US, 1000, on_look,
+                                       l);
+    else
+        r = -errno;
     if (r >= 0)
         r = sd_event_add_io(l->loop, &l->readable, l->fd, EPOLLIN, on_connection, l);
     if (r >= 0)
@@ -423,11 +454,13 @@ static hcs_result link_watch(struct link *l, hcs_error *err)
         return HCS_OK;
     kill(l->pid, SIGKILL);
     waitpid(l->pid, NULL, 0);
-    return fail_os(err, result_from_errno(-r), -r, "link.start", "watch the keeper of '%s'", l->run_dir);
+    return fail_os(err, result_from_errno(-r), -r, "link.start", "watch the keeper of '%s'",
+                   l->run_dir);
 }
 
 hcs_result link_start(sd_event *loop, const char *program, const char *run_dir, uint32_t options,
-                      const struct link_events *events, void *owner, struct link **out, hcs_error *err)
+                      const struct link_events *events, void *owner, struct link **out,
+                      hcs_error *err)
 {
     _cleanup_(link_dropp) struct link *l = NULL;
     hcs_result r;
@@ -459,7 +492,7 @@ struct outgoing {
 
 static void outgoing_init(struct outgoing *o, uint32_t type, uint32_t tag, uint32_t number)
 {
-    *o = (struct outgoing) { .header = { .type = type, .tag = tag, .number = number } };
+    *o = (struct outgoing){ .header = { .type = type, .tag = tag, .number = number } };
     buf_init(&o->strings, KEEPER_MESSAGE_MAX - sizeof(o->header));
 }
 
@@ -490,10 +523,10 @@ static hcs_result send_failed(const struct link *l, int error, hcs_error *err)
         return fail(err, HCS_E_WIN32_BUSY, "link.send",
                     "the keeper of '%s' has not taken the commands before this one", l->run_dir);
     if (error == ECONNRESET || error == EPIPE || error == ENOTCONN)
-        return fail_os(err, HCS_E_CONNECTION_CLOSED, error, "link.send", "the keeper of '%s' is gone",
-                       l->run_dir);
-    return fail_os(err, result_from_errno(error), error, "link.send", "command to the keeper of '%s'",
-                   l->run_dir);
+        return fail_os(err, HCS_E_CONNECTION_CLOSED, error, "link.send",
+                       "the keeper of '%s' is gone", l->run_dir);
+    return fail_os(err, result_from_errno(error), error, "link.send",
+                   "command to the keeper of '%s'", l->run_dir);
 }
 
 static hcs_result outgoing_send(struct link *l, const struct outgoing *o, const int *fds_opt,
@@ -530,7 +563,8 @@ hcs_result link_run(struct link *l, uint32_t tag, char *const argv[], const int 
 }
 
 hcs_result link_spawn(struct link *l, uint32_t tag, uint32_t number, const char *directory_opt,
-                      char *const argv[], char *const environment[], const int fds[3], hcs_error *err)
+                      char *const argv[], char *const environment[], const int fds[3],
+                      hcs_error *err)
 {
     _cleanup_(outgoing_done) struct outgoing o;
     char count[24];
@@ -557,8 +591,9 @@ static hcs_result send_signal(struct link *l, const struct keeper_header *header
 
 hcs_result link_signal(struct link *l, uint32_t tag, uint32_t number, int signal, hcs_error *err)
 {
-    const struct keeper_header header = { .type = KEEPER_SIGNAL, .tag = tag, .number = number,
-                                          .value = signal };
+    const struct keeper_header header = {
+        .type = KEEPER_SIGNAL, .tag = tag, .number = number, .value = signal
+    };
 
     assert(l && number);
     return send_signal(l, &header, err);
@@ -607,5 +642,5 @@ void link_quit(struct link *l, void (*gone)(void *owner))
     if ((error && !l->quit_due) ||
         sd_event_add_time_relative(l->loop, &l->timer, CLOCK_MONOTONIC, QUIT_GRACE_US, 1000,
                                    on_end_overdue, l) < 0)
-        pidfd_send_signal(l->pidfd, SIGKILL, NULL, 0);
+        kill(l->pid, SIGKILL); /* not reaped, so still its own */
 }

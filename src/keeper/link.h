@@ -22,7 +22,8 @@ struct link_exit {
 };
 
 struct link_events {
-    /* Answer to link_run (@wait_status, @pid), link_spawn (@pid; or @os and @step), link_signal* (@os). */
+    /* Answer to link_run (@wait_status, @pid; or @os and @step), link_spawn (@pid; or @os and @step),
+     * link_signal* (@os).  KEEPER_DONE says what the numbers mean. */
     void (*done)(void *owner, uint32_t tag, uint32_t wait_status, uint32_t pid, int os, int step);
     void (*exited)(void *owner, const struct link_exit *exit);
     void (*empty)(void *owner);

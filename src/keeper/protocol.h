@@ -26,19 +26,28 @@ enum keeper_message {
                           * program ends with 0 and there is a pid file, the pid in it becomes process `number` */
     KEEPER_SPAWN = 2,    /* start process `number` as a child.  strings: directory ("" as it is), how many arguments (decimal), argv..., environment...  fds: 3 */
     KEEPER_SIGNAL = 3,   /* send signal `value` to process `number` */
-    KEEPER_SIGNAL_ALL = 4, /* send signal `value` to every process in the keeper's care, known by number or not */
+    KEEPER_SIGNAL_ALL = 4, /* send signal `value` to every process in the keeper's care, known by number or not; after SIGKILL
+                          * whatever comes to light is killed, too, until nothing is left but RUNs begun since */
     KEEPER_ACK = 5,      /* the exit of `number` is durable elsewhere: forget it, remove its record */
     KEEPER_QUIT = 6,     /* kill what is left, then leave */
 
     /* keeper to hcsd */
     KEEPER_HELLO = 16,   /* first message; `value` is KEEPER_VERSION, `pid` the keeper's */
-    KEEPER_TRACKED = 17, /* after HELLO: process `number` lives as `pid` */
+    KEEPER_TRACKED = 17, /* after HELLO: process `number` lives as `pid`.  Later, too, when the RUN of a connection that is
+                          * gone has left it behind */
     KEEPER_READY = 18,   /* after HELLO, the TRACKED and the EXITED of old */
     KEEPER_DONE = 19,    /* `tag` is done.  RUN: `status` is the wait status, `pid` the process read from the pid file (0 none);
                           * SPAWN: `pid`, or `error` is the errno of the step that `value` names (enum keeper_step);
-                          * SIGNAL, SIGNAL_ALL: `error` */
+                          * SIGNAL, SIGNAL_ALL: `error`.
+                          * RUN, too: `error` and `value` when the program cannot be started; `error` alone when it ended
+                          * with 0 but its pid file cannot be read (its errno), makes no sense (EINVAL) or names a
+                          * process that is not the keeper's (ECHILD).  SIGNAL: ESRCH when it has ended or there is no
+                          * such number.  SIGNAL_ALL: ESRCH when there is no process at all.  RUN and SPAWN, without a
+                          * step: EEXIST the number is taken, ENOBUFS or EAGAIN a table is full, ESHUTDOWN everything is
+                          * being killed */
     KEEPER_EXITED = 20,  /* process `number`, `pid`, ended with wait status `status` at the two times */
-    KEEPER_EMPTY = 21    /* no process is left in the keeper's care (after having had one) */
+    KEEPER_EMPTY = 21    /* no process is left in the keeper's care (after having had one); the program of a RUN is none, but
+                          * while it runs it is not empty.  Told again to a new connection, after READY */
 };
 
 /* Where a SPAWN failed. */

@@ -1,7 +1,8 @@
 /* start.c - starts a program, and knows before it returns whether that worked.
  *
- * Used by talk.c.  The child reports the step that went wrong over a pipe that closes by itself when
- * the program has taken over; so a start that worked and one that failed cannot be confused. */
+ * Used by talk.c.  The child reports the step that went wrong over a pipe that closes by itself
+ * when the program has taken over; so a start that worked and one that failed cannot be confused.
+ */
 #include "keeper.h"
 
 #include <errno.h>
@@ -97,12 +98,12 @@ static struct report become(const struct program *what, pid_t keeper)
     umask(022);
     error = set_stdio(what->fds);
     if (error)
-        return (struct report) { KEEPER_STEP_FORK, error };
+        return (struct report){ KEEPER_STEP_FORK, error };
     if (*what->directory && chdir(what->directory) < 0)
-        return (struct report) { KEEPER_STEP_DIRECTORY, errno };
+        return (struct report){ KEEPER_STEP_DIRECTORY, errno };
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    return (struct report) { KEEPER_STEP_EXEC, exec_search(what) };
+    return (struct report){ KEEPER_STEP_EXEC, exec_search(what) };
 }
 
 static _Noreturn void run_child(const struct program *what, pid_t keeper, int report_fd)

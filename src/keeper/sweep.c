@@ -48,7 +48,7 @@ static void add(struct sweep *s, pid_t pid, pid_t parent)
     if (s->n == SWEEP_MAX)
         s->overflowed = 1;
     else
-        s->found[s->n++] = (struct found) { pid, parent };
+        s->found[s->n++] = (struct found){ pid, parent };
 }
 
 /* "/proc/PID" and what follows, without stdio. */
@@ -205,7 +205,8 @@ static int signal_found(const struct sweep *s, const struct found *f, int signal
     return kill(f->pid, signal) < 0 ? errno : 0;
 }
 
-/* Add everybody who is not listed yet.  What was signalled before stays listed, to be signalled once. */
+/* Add everybody who is not listed yet.  What was signalled before stays listed, to be signalled
+ * once. */
 static void collect(struct sweep *s, const struct keeper *k)
 {
     add_children(s, s->self);
@@ -215,8 +216,8 @@ static void collect(struct sweep *s, const struct keeper *k)
         add_children(s, s->found[i].pid);
 }
 
-/* How many there were, the ended but not yet reaped ones included.  Looks again after each round for
- * those who were started while it went on. */
+/* How many there were, the ended but not yet reaped ones included.  Looks again after each round
+ * for those who were started while it went on. */
 size_t sweep_signal(struct keeper *k, int signal, int *out_error)
 {
     struct sweep *s = &the_sweep;

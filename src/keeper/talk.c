@@ -1,8 +1,8 @@
 /* talk.c - the keeper's side of the conversation with hcsd.
  *
- * Owns the connection and the commands under way.  Nothing is queued here: what has to be said is a mark on what it is
- * about, and is said when the connection has room.  Promises that no peer can end
- * the keeper or make it wait: what is not a proper message closes the connection. */
+ * Owns the connection and the commands under way.  Nothing is queued here: what has to be said is a
+ * mark on what it is about, and is said when the connection has room.  Promises that no peer can
+ * end the keeper or make it wait: what is not a proper message closes the connection. */
 #include "keeper.h"
 
 #include <assert.h>
@@ -15,8 +15,8 @@
 
 #include "attr.h"
 
-#define FDS_MAX 8        /* received at once; three are used */
-#define TURN_MAX 32      /* messages taken before the keeper looks at its processes again */
+#define FDS_MAX 8   /* received at once; three are used */
+#define TURN_MAX 32 /* messages taken before the keeper looks at its processes again */
 
 /* One message as it came. */
 struct message {
@@ -109,7 +109,9 @@ static int say(struct keeper *k, const struct keeper_header *header)
 
 static int say_hello(struct keeper *k)
 {
-    struct keeper_header header = { .type = KEEPER_HELLO, .value = KEEPER_VERSION, .pid = getpid() };
+    struct keeper_header header = { .type = KEEPER_HELLO,
+                                    .value = KEEPER_VERSION,
+                                    .pid = getpid() };
 
     if (k->hello_due && say(k, &header))
         k->hello_due = 0;
@@ -128,8 +130,12 @@ static int say_plain(struct keeper *k, uint32_t type, uint8_t *due)
 static int say_process(struct keeper *k, struct process *p)
 {
     struct keeper_header header = {
-        .type = KEEPER_TRACKED, .number = p->number, .pid = p->pid, .status = p->status,
-        .realtime_ns = p->realtime_ns, .monotonic_ns = p->monotonic_ns,
+        .type = KEEPER_TRACKED,
+        .number = p->number,
+        .pid = p->pid,
+        .status = p->status,
+        .realtime_ns = p->realtime_ns,
+        .monotonic_ns = p->monotonic_ns,
     };
 
     if (p->held)
@@ -207,8 +213,9 @@ static void answer(struct keeper *k, const struct message *m, int error)
     assert(k->answer.state == COMMAND_FREE);
     k->answer.state = COMMAND_DONE;
     k->answer.process = NULL;
-    k->answer.answer = (struct keeper_header) { .type = KEEPER_DONE, .tag = m->header.tag,
-                                                .number = m->header.number, .error = error };
+    k->answer.answer = (struct keeper_header){
+        .type = KEEPER_DONE, .tag = m->header.tag, .number = m->header.number, .error = error
+    };
 }
 
 static struct command *command_find_free(struct keeper *k)
@@ -222,7 +229,9 @@ static struct command *command_find_free(struct keeper *k)
 static int run_begin(struct keeper *k, const struct message *m, struct command *c, int *out_step)
 {
     const struct program program = {
-        .argv = m->strings + 1, .environment = environ, .directory = "",
+        .argv = m->strings + 1,
+        .environment = environ,
+        .directory = "",
         .fds = m->n_fds ? m->fds : NULL,
     };
     int error = 0;
@@ -231,7 +240,7 @@ static int run_begin(struct keeper *k, const struct message *m, struct command *
         return ESHUTDOWN;
     if (!c)
         return EAGAIN;
-    if (strlen(m->strings[0]) >= sizeof(c->pid_file))
+    if (strlen(m->strings[0]) >= sizeof(k->pid_files[0]))
         return ENAMETOOLONG;
     c->process = NULL;
     if (*m->strings[0]) {
@@ -260,13 +269,14 @@ static int do_run(struct keeper *k, const struct message *m)
     }
     if (k->empty_due) /* it could not be said in time, and now is not so; later, then */
         care_took_on(k);
-    strcpy(c->pid_file, m->strings[0]);
+    strcpy(k->pid_files[c - k->commands], m->strings[0]);
     k->n_awaiting += c->process != NULL;
     c->state = COMMAND_RUNNING;
     c->foreign = 0;
     c->spared = k->killing;
-    c->answer = (struct keeper_header) { .type = KEEPER_DONE, .tag = m->header.tag,
-                                         .number = m->header.number };
+    c->answer = (struct keeper_header){ .type = KEEPER_DONE,
+                                        .tag = m->header.tag,
+                                        .number = m->header.number };
     return 1;
 }
 
@@ -285,8 +295,11 @@ static int spawn_begin(struct keeper *k, const struct message *m, size_t n_argum
 {
     char **argv = m->strings + 2, **environment = argv + n_arguments + 1;
     size_t n_environment = m->header.n_strings - 2 - n_arguments;
-    const struct program program = { .argv = argv, .environment = environment,
-                                     .directory = m->strings[0], .fds = m->fds, .is_own = 1 };
+    const struct program program = { .argv = argv,
+                                     .environment = environment,
+                                     .directory = m->strings[0],
+                                     .fds = m->fds,
+                                     .is_own = 1 };
     struct process *p;
     int error = 0;
 
@@ -431,8 +444,9 @@ static int receive_one(struct keeper *k)
 {
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(FDS_MAX * sizeof(int))];
     struct iovec room = { .iov_base = received, .iov_len = sizeof(received) };
-    struct msghdr from = { .msg_iov = &room, .msg_iovlen = 1,
-                           .msg_control = control, .msg_controllen = sizeof(control) };
+    struct msghdr from = {
+        .msg_iov = &room, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+    };
     struct message m = { .n_fds = 0 };
     ssize_t n = recvmsg(k->connection_fd, &from, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     int good;

@@ -48,13 +48,13 @@ static hcs_result append_json_string(struct buf *out, const char *s, size_t n)
     while (r >= 0 && n > 0) {
         size_t length = plain_length(s, n);
 
+        if (length == 0 && (unsigned char) s[0] >= 0x80)
+            length = utf8_sequence(s, n);
         if (length > 0) {
             r = buf_append(out, s, length);
         } else if ((unsigned char) s[0] < 0x80) {
             length = 1;
             r = append_escaped(out, s[0]);
-        } else if ((length = utf8_sequence(s, n)) > 0) {
-            r = buf_append(out, s, length);
         } else {
             length = 1;
             r = buf_append_string(out, "\xEF\xBF\xBD");

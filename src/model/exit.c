@@ -324,9 +324,9 @@ char *exit_system_status(const hcs_exit *report)
 
 const char *exit_signal_name(int number)
 {
-    if (number < 1 || (size_t) number >= N_ELEMENTS(signal_names))
-        return NULL;
-    return signal_names[number];
+    size_t index = number > 0 ? (size_t) number : 0; /* 0 has no name */
+
+    return index < N_ELEMENTS(signal_names) ? signal_names[index] : NULL;
 }
 
 int exit_signal_number(const char *name)

@@ -390,7 +390,7 @@ static hcs_result message_parse(const char *bytes, size_t n, json_t **out, hcs_e
     json_error_t why;
     json_t *json = json_loadb(bytes, n, JSON_REJECT_DUPLICATES, &why);
 
-    if (json && json_is_object(json)) {
+    if (json_is_object(json)) {
         *out = json;
         return HCS_OK;
     }

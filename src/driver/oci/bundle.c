@@ -277,7 +277,7 @@ static json_t *namespaces_of(const struct oci_mode *mode)
 
 static json_t *memory_of(const struct doc_system *doc, const struct oci_mode *mode)
 {
-    json_int_t limit = (json_int_t) (doc->memory_mb << 20);
+    json_int_t limit = (json_int_t) doc->memory_mb << 20;
 
     /* "swap" is memory and swap together: the same number leaves no swap */
     if (mode->swap_accounting)

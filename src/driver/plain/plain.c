@@ -1,8 +1,8 @@
 /* plain.c - the driver of isolation none: programs of a system run on the host as they are.
  *
- * Owns a keeper for each system and the list of its programs.  Used by the engine through driver.h only.  A system lives
- * from create until it is shut down or terminated, however many programs come and go.
- * Promises true exits as the keeper saw them; where the keeper was lost, it says so. */
+ * Owns a keeper for each system and the list of its programs.  Used by the engine through driver.h
+ * only.  A system lives from create until it is shut down or terminated, however many programs come
+ * and go. Promises true exits as the keeper saw them; where the keeper was lost, it says so. */
 #include "plain.h"
 
 #include <assert.h>
@@ -35,8 +35,8 @@ struct plain_process {
 struct plain_job {
     struct list link;
     uint32_t tag;
-    uint64_t number;                /* the engine's */
-    struct plain_process *process;  /* of process_create, else NULL */
+    uint64_t number;               /* the engine's */
+    struct plain_process *process; /* of process_create, else NULL */
     char *program;
     char *directory;
 };
@@ -46,11 +46,11 @@ struct plain_system {
     struct driver_system *system;
     struct link *link;
     struct list jobs;
-    struct list processes;          /* that run */
+    struct list processes; /* that run */
     uint32_t last_tag;
-    int stopping;                   /* shut_down or terminate was asked */
+    int stopping; /* shut_down or terminate was asked */
     int forced;
-    int told;                       /* the keeper has passed a stop on: when it is empty now, that is the end */
+    int told; /* the keeper has passed a stop on: when it is empty now, that is the end */
     int nothing_left;
     int ended;
     uint64_t clean_job;
@@ -94,7 +94,8 @@ static struct plain_job *job_new(struct plain_system *ps, uint64_t number)
 
 static struct plain_job *job_find(const struct plain_system *ps, uint32_t tag)
 {
-    list_for_each(&ps->jobs, n) {
+    list_for_each(&ps->jobs, n)
+    {
         struct plain_job *job = container_of(n, struct plain_job, link);
 
         if (job->tag == tag)
@@ -103,7 +104,8 @@ static struct plain_job *job_find(const struct plain_system *ps, uint32_t tag)
     return NULL;
 }
 
-static void job_fail(struct plain_system *ps, uint64_t number, hcs_result result, const hcs_error *err)
+static void job_fail(struct plain_system *ps, uint64_t number, hcs_result result,
+                     const hcs_error *err)
 {
     ps->system->tell->done(ps->system, number, result, err);
 }
@@ -111,8 +113,8 @@ static void job_fail(struct plain_system *ps, uint64_t number, hcs_result result
 static void job_fail_memory(struct plain_system *ps, uint64_t number)
 {
     hcs_error err = HCS_ERROR_INIT;
-    hcs_result r = fail(&err, HCS_E_OUTOFMEMORY, "plain.job", "no memory for a command to system '%s'",
-                        ps->system->id);
+    hcs_result r = fail(&err, HCS_E_OUTOFMEMORY, "plain.job",
+                        "no memory for a command to system '%s'", ps->system->id);
 
     job_fail(ps, number, r, &err);
 }
@@ -134,7 +136,8 @@ static void end_if_over(struct plain_system *ps)
 
 static struct plain_process *process_find(const struct plain_system *ps, uint32_t number)
 {
-    list_for_each(&ps->processes, n) {
+    list_for_each(&ps->processes, n)
+    {
         struct plain_process *p = container_of(n, struct plain_process, link);
 
         if (p->number == number)
@@ -164,7 +167,8 @@ static hcs_result spawn_error(const struct plain_job *job, int os, int step, hcs
     return fail_os(err, result, os, "plain.spawn", "program '%.300s'", job->program);
 }
 
-static void spawn_done(struct plain_system *ps, struct plain_job *job, uint32_t pid, int os, int step)
+static void spawn_done(struct plain_system *ps, struct plain_job *job, uint32_t pid, int os,
+                       int step)
 {
     hcs_error err = HCS_ERROR_INIT;
     struct plain_process *p;
@@ -187,8 +191,8 @@ static void stop_done(struct plain_system *ps, struct plain_job *job, int os)
     hcs_result r = HCS_OK;
 
     if (os && os != ESRCH)
-        r = fail_os(&err, result_from_errno(os), os, "plain.stop", "signal to the programs of system '%s'",
-                    ps->system->id);
+        r = fail_os(&err, result_from_errno(os), os, "plain.stop",
+                    "signal to the programs of system '%s'", ps->system->id);
     ps->told = 1;
     if (os == ESRCH)
         ps->nothing_left = 1;
@@ -228,7 +232,8 @@ static void on_empty(void *owner)
 {
     struct plain_system *ps = owner;
 
-    /* One from before the stop may still be on its way; what counts is that nothing is left after it. */
+    /* One from before the stop may still be on its way; what counts is that nothing is left after
+     * it. */
     if (!ps->told)
         return;
     ps->nothing_left = 1;
@@ -237,14 +242,16 @@ static void on_empty(void *owner)
 
 static void end_jobs(struct plain_system *ps, const char *why)
 {
-    list_for_each(&ps->jobs, n) {
+    list_for_each(&ps->jobs, n)
+    {
         _cleanup_(job_dropp) struct plain_job *job = container_of(n, struct plain_job, link);
         hcs_error err = HCS_ERROR_INIT;
         hcs_result r = HCS_OK; /* of a stop: it has come to pass, in whatever way */
 
         list_remove(&job->link);
         if (job->process)
-            r = fail(&err, HCS_E_CONNECTION_CLOSED, "plain.keeper", "system '%s': %s", ps->system->id, why);
+            r = fail(&err, HCS_E_CONNECTION_CLOSED, "plain.keeper", "system '%s': %s",
+                     ps->system->id, why);
         ps->system->tell->done(ps->system, job->number, r, r < 0 ? &err : NULL);
     }
 }
@@ -258,7 +265,8 @@ static void on_lost(void *owner, const char *why)
     if (ps->ended)
         return;
     end_jobs(ps, why);
-    list_for_each(&ps->processes, n) {
+    list_for_each(&ps->processes, n)
+    {
         struct plain_process *p = container_of(n, struct plain_process, link);
         uint32_t number = p->number;
 
@@ -280,7 +288,8 @@ static const struct link_events keeper_events = {
 
 /* ---- verbs ---- */
 
-/* The document's reader refuses these together with isolation none; this is the driver's own word. */
+/* The document's reader refuses these together with isolation none; this is the driver's own word.
+ */
 static hcs_result plain_check(struct driver *d, const struct doc_system *doc, hcs_error *err)
 {
     const char *field = NULL;
@@ -329,7 +338,8 @@ static void plain_create(struct driver *d, struct driver_system *s, uint64_t job
 static void plain_start(struct driver *d, struct driver_system *s, uint64_t job)
 {
     (void) d;
-    s->tell->done(s, job, HCS_OK, NULL); /* there is nothing to start but programs, and these come one by one */
+    s->tell->done(s, job, HCS_OK,
+                  NULL); /* there is nothing to start but programs, and these come one by one */
 }
 
 static void stop(struct plain_system *ps, uint64_t number, int signal)
@@ -387,8 +397,8 @@ static hcs_result send_spawn(struct plain_system *ps, const struct plain_job *jo
     if (r < 0)
         return r;
     fallback[1] = home;
-    return link_spawn(ps->link, job->tag, job->process->number, doc->working_directory, doc->arguments,
-                      doc->n_environment ? doc->environment : fallback, fds, err);
+    return link_spawn(ps->link, job->tag, job->process->number, doc->working_directory,
+                      doc->arguments, doc->n_environment ? doc->environment : fallback, fds, err);
 }
 
 static struct plain_job *spawn_job_new(struct plain_system *ps, uint64_t number, uint32_t process,
@@ -443,8 +453,8 @@ static hcs_result plain_process_signal(struct driver *d, struct driver_system *s
 
     (void) d;
     if (!process_find(ps, number))
-        return fail(err, HCS_E_PROCESS_ALREADY_STOPPED, "plain.signal", "process %u of system '%s' has ended",
-                    number, s->id);
+        return fail(err, HCS_E_PROCESS_ALREADY_STOPPED, "plain.signal",
+                    "process %u of system '%s' has ended", number, s->id);
     return link_signal(ps->link, 0, number, signal, err);
 }
 
@@ -489,10 +499,8 @@ static void plain_forget(struct driver *d, struct driver_system *s)
     if (!ps)
         return;
     link_drop(ps->link);
-    list_for_each(&ps->jobs, n)
-        job_drop(container_of(n, struct plain_job, link));
-    list_for_each(&ps->processes, n)
-        process_drop(container_of(n, struct plain_process, link));
+    list_for_each(&ps->jobs, n) job_drop(container_of(n, struct plain_job, link));
+    list_for_each(&ps->processes, n) process_drop(container_of(n, struct plain_process, link));
     free(ps);
     s->data = NULL;
 }
@@ -529,7 +537,8 @@ static const struct driver_ops plain_ops = {
     .drop = plain_drop,
 };
 
-hcs_result plain_new(sd_event *loop, const char *keeper_program, struct driver **out, hcs_error *err)
+hcs_result plain_new(sd_event *loop, const char *keeper_program, struct driver **out,
+                     hcs_error *err)
 {
     struct plain *plain = calloc(1, sizeof(*plain));
 
@@ -538,7 +547,8 @@ hcs_result plain_new(sd_event *loop, const char *keeper_program, struct driver *
         plain->keeper_program = strdup(keeper_program);
     if (!plain || !plain->keeper_program) {
         free(plain);
-        return fail(err, HCS_E_OUTOFMEMORY, "plain.new", "no memory for the driver of isolation none");
+        return fail(err, HCS_E_OUTOFMEMORY, "plain.new",
+                    "no memory for the driver of isolation none");
     }
     plain->driver.ops = &plain_ops;
     plain->loop = sd_event_ref(loop);

@@ -13,14 +13,14 @@
 
 #include "stage.h"
 
-/* Waits with a child.  The child says that they are up, after exec: in a shell's fresh child a signal may be
- * taken for one to the shell, and be lost. */
+/* Waits with a child.  The child says that they are up, after exec: in a shell's fresh child a
+ * signal may be taken for one to the shell, and be lost. */
 #define SLEEPER "sh -c 'printf x; exec sleep 1000' & wait"
 
 struct container {
     pid_t init;
-    int init_fd;     /* pidfd */
-    int lives[2];    /* ends with the last program */
+    int init_fd;  /* pidfd */
+    int lives[2]; /* ends with the last program */
 };
 
 static const char *reason; /* why these tests cannot run here, or NULL */
@@ -31,8 +31,8 @@ static pid_t fork_namespace(void)
     return (pid_t) syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
 }
 
-/* A SIGTERM to pid 1 of a container that has not begun yet is thrown away by the kernel; its handler
- * is the sign from outside that it has. */
+/* A SIGTERM to pid 1 of a container that has not begun yet is thrown away by the kernel; its
+ * handler is the sign from outside that it has. */
 static void wait_until_up(pid_t init)
 {
     char path[64], line[256];
@@ -89,7 +89,8 @@ static int container_end(void **state)
     return 0;
 }
 
-/* A program put into the container from outside: init is not its parent.  Returns once it says it is up. */
+/* A program put into the container from outside: init is not its parent.  Returns once it says it
+ * is up. */
 static pid_t enter(struct container *c, const char *script)
 {
     int own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
@@ -134,12 +135,12 @@ static int end_of_init(struct container *c)
     return status;
 }
 
-#define NEEDS_ROOT()                                     \
-    do {                                                 \
-        if (reason) {                                    \
-            print_message("skipped: %s\n", reason);      \
-            skip();                                      \
-        }                                                \
+#define NEEDS_ROOT()                                                                               \
+    do {                                                                                           \
+        if (reason) {                                                                              \
+            print_message("skipped: %s\n", reason);                                                \
+            skip();                                                                                \
+        }                                                                                          \
     } while (0)
 
 static void sigterm_passes_to_all_and_ends_when_they_have(void **state)
@@ -189,7 +190,8 @@ static void orphans_are_reaped(void **state)
 
 static void other_signals_do_not_end_it(void **state)
 {
-    static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGPIPE, SIGCHLD };
+    static const int signals[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1,
+                                   SIGUSR2, SIGALRM, SIGPIPE, SIGCHLD };
     struct container *c = *state;
     pid_t program;
 

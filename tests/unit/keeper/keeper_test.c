@@ -56,8 +56,8 @@ static void every_exit_code_is_told_truly(void **state)
 
 static void every_deadly_signal_is_told_truly(void **state)
 {
-    static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGABRT, SIGKILL, SIGSEGV, SIGPIPE,
-                                   SIGALRM, SIGTERM, SIGUSR1, SIGUSR2, 34, 64 };
+    static const int signals[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGABRT, SIGKILL, SIGSEGV, SIGPIPE,
+                                   SIGALRM, SIGTERM, SIGUSR1, SIGUSR2, 34,      64 };
     struct stage *s = *state;
     char script[64];
 
@@ -165,8 +165,9 @@ static void record_exists_before_exit_is_told(void **state)
         end = hear_until(s, KEEPER_EXITED);
         record_read(s, number, record, sizeof(record));
         snprintf(expected, sizeof(expected),
-                 "number %u\npid %d\nstatus %u\nrealtime_ns %llu\nmonotonic_ns %llu\n", number, end.pid,
-                 9u << 8, (unsigned long long) end.realtime_ns, (unsigned long long) end.monotonic_ns);
+                 "number %u\npid %d\nstatus %u\nrealtime_ns %llu\nmonotonic_ns %llu\n", number,
+                 end.pid, 9u << 8, (unsigned long long) end.realtime_ns,
+                 (unsigned long long) end.monotonic_ns);
         assert_string_equal(record, expected);
     }
 }
@@ -232,7 +233,7 @@ static void exit_while_nobody_listens_is_told_to_the_next(void **state)
 
     assert_int_equal(pipe2(gate, O_CLOEXEC), 0);
     assert_int_equal(pipe2(lives, O_CLOEXEC), 0);
-    say_spawn(s, 1, (int[]) { gate[0], lives[1], null_fds[2] }, "read x; exit 21");
+    say_spawn(s, 1, (int[]){ gate[0], lives[1], null_fds[2] }, "read x; exit 21");
     hear_type(s, KEEPER_DONE);
     close(s->fd);
     s->fd = -1;
@@ -261,9 +262,11 @@ static void new_connection_replaces_the_old(void **state)
 
 /* ---- programs with a pid file ---- */
 
-static struct keeper_header run(struct stage *s, uint32_t number, const char *pid_file, const char *script)
+static struct keeper_header run(struct stage *s, uint32_t number, const char *pid_file,
+                                const char *script)
 {
-    uint32_t tag = say_strings(s, KEEPER_RUN, number, NULL, pid_file, "/bin/sh", "-c", script, NULL);
+    uint32_t tag =
+        say_strings(s, KEEPER_RUN, number, NULL, pid_file, "/bin/sh", "-c", script, NULL);
     struct keeper_header done = hear_until(s, KEEPER_DONE);
 
     assert_int_equal(done.tag, tag);
@@ -287,14 +290,16 @@ static void detached_process_is_tracked(void **state)
     hear_type(s, KEEPER_EMPTY);
 }
 
-/* The program goes on until the process it left behind has been reaped, so the exit comes first. */
+/* The process ends when it is nobody's child but the keeper's, and the program goes on until it has
+ * been reaped: so its exit comes first. */
 static void exit_before_the_pid_file_is_read_is_matched(void **state)
 {
     struct stage *s = *state;
     struct keeper_header done, end;
 
     done = run(s, 8, "pid",
-               "(sh -c 'exit 13' & echo $! > pid); while kill -0 $(cat pid) 2>/dev/null; do :; done");
+               "(sh -c 'while ! test -e go; do :; done; exit 13' & echo $! > pid); : > go; "
+               "while kill -0 $(cat pid) 2>/dev/null; do :; done");
     assert_int_equal(done.status, 0);
     assert_int_equal(done.error, 0);
     end = hear_type(s, KEEPER_EXITED);
@@ -345,8 +350,8 @@ static void too_many_programs_are_refused_by_errno(void **state)
 
     assert_int_equal(pipe2(gate, O_CLOEXEC), 0);
     for (unsigned i = 0; i < KEEPER_COMMANDS_MAX + 2; i++)
-        say_strings(s, KEEPER_RUN, 0, (int[]) { gate[0], null_fds[1], null_fds[2] }, "", "/bin/sh", "-c",
-                    "read x", NULL);
+        say_strings(s, KEEPER_RUN, 0, (int[]){ gate[0], null_fds[1], null_fds[2] }, "", "/bin/sh",
+                    "-c", "read x", NULL);
     for (; n_refused < 2; n_refused++)
         assert_int_equal(hear_type(s, KEEPER_DONE).error, EAGAIN);
     expect_silence(s); /* and other commands are still answered */
@@ -368,7 +373,7 @@ static void passed_stdio_reaches_the_program(void **state)
     assert_int_equal(pipe2(in, O_CLOEXEC), 0);
     assert_int_equal(pipe2(out, O_CLOEXEC), 0);
     assert_int_equal(pipe2(other, O_CLOEXEC), 0);
-    say_spawn(s, 1, (int[]) { in[0], out[1], other[1] }, "read x; echo \"<$x>\"; echo no >&2");
+    say_spawn(s, 1, (int[]){ in[0], out[1], other[1] }, "read x; echo \"<$x>\"; echo no >&2");
     close(in[0]);
     close(out[1]);
     close(other[1]);
@@ -387,7 +392,8 @@ static void passed_stdio_reaches_the_program(void **state)
 static void program_without_stdio_gets_dev_null(void **state)
 {
     struct stage *s = *state;
-    struct keeper_header done = run(s, 0, "", "for i in 0 1 2; do test /proc/$$/fd/$i -ef /dev/null || exit 1; done");
+    struct keeper_header done =
+        run(s, 0, "", "for i in 0 1 2; do test /proc/$$/fd/$i -ef /dev/null || exit 1; done");
 
     assert_int_equal(done.status, 0);
 }
@@ -399,7 +405,8 @@ static void program_gets_a_clean_slate(void **state)
     char text[512] = { 0 };
 
     assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-    say_strings(s, KEEPER_SPAWN, 1, (int[]) { null_fds[0], out[1], null_fds[2] }, "/usr", "3", "/bin/sh", "-c",
+    say_strings(s, KEEPER_SPAWN, 1, (int[]){ null_fds[0], out[1], null_fds[2] }, "/usr", "3",
+                "/bin/sh", "-c",
                 "grep -E 'SigBlk|SigIgn' /proc/self/status; ls /proc/self/fd | wc -l; pwd; umask; "
                 "test $(ps -o sid= -p $$) -eq $$ && echo leads; echo $A",
                 "A=b c", "PATH=/usr/bin:/bin", NULL);
@@ -411,7 +418,8 @@ static void program_gets_a_clean_slate(void **state)
     close(out[0]);
 }
 
-static void expect_spawn_error(struct stage *s, const char *directory, const char *program, int error, int step)
+static void expect_spawn_error(struct stage *s, const char *directory, const char *program,
+                               int error, int step)
 {
     struct keeper_header done;
 
@@ -473,7 +481,8 @@ static void signal_after_the_end_reaches_nobody(void **state)
     if (heir <= 0)
         return;
     if (heir != end.pid)
-        print_message("pid %d came instead of %d: the number could not be used again\n", heir, end.pid);
+        print_message("pid %d came instead of %d: the number could not be used again\n", heir,
+                      end.pid);
     assert_int_equal(waitpid(heir, NULL, WNOHANG), 0);
     kill(heir, SIGKILL);
     waitpid(heir, NULL, 0);
@@ -513,7 +522,7 @@ static pid_t start_daemon(struct stage *s, int *out_lives)
 
     assert_int_equal(pipe2(lives, O_CLOEXEC), 0);
     snprintf(script, sizeof(script), "exec '%s' --daemon '%s/daemon.pid'", self_path, s->dir);
-    say_spawn(s, 100, (int[]) { null_fds[0], lives[1], null_fds[2] }, script);
+    say_spawn(s, 100, (int[]){ null_fds[0], lives[1], null_fds[2] }, script);
     close(lives[1]);
     hear_until(s, KEEPER_EXITED);
     assert_int_equal(read(lives[0], up, 2), 2);
@@ -543,9 +552,10 @@ static void signal_all_reaches_grandchildren(void **state)
 
     /* None of the parents passes the signal on or dies of it. */
     assert_int_equal(pipe2(lives, O_CLOEXEC), 0);
-    say_spawn(s, 1, (int[]) { null_fds[0], lives[1], null_fds[2] },
-              "trap : TERM; sh -c 'trap : TERM; sh -c \"trap \\\"echo got; exit 5\\\" TERM; echo up; "
-              "while :; do :; done\"; exit $?'; exit $?");
+    say_spawn(
+        s, 1, (int[]){ null_fds[0], lives[1], null_fds[2] },
+        "trap : TERM; sh -c 'trap : TERM; sh -c \"trap \\\"echo got; exit 5\\\" TERM; echo up; "
+        "while :; do :; done\"; exit $?'; exit $?");
     close(lives[1]);
     hear_type(s, KEEPER_DONE);
     assert_int_equal(read(lives[0], up, 3), 3);
@@ -564,8 +574,9 @@ static void kill_all_wins_against_a_fork_bomb(void **state)
     char up[3];
 
     assert_int_equal(pipe2(lives, O_CLOEXEC), 0);
-    say_spawn(s, 1, (int[]) { null_fds[0], lives[1], null_fds[2] },
-              "echo up; f() { (sleep 0.01; f) & (sleep 0.02) & }; f; f; while :; do sleep 0.01 & wait; done");
+    say_spawn(s, 1, (int[]){ null_fds[0], lives[1], null_fds[2] },
+              "echo up; f() { (sleep 0.01; f) & (sleep 0.02) & }; f; f; while :; do sleep 0.01 & "
+              "wait; done");
     close(lives[1]);
     hear_type(s, KEEPER_DONE);
     assert_int_equal(read(lives[0], up, 3), 3);
@@ -591,9 +602,9 @@ static void quit_leaves_nothing_but_records(void **state)
     assert_true(dir_has(s->dir, "exit.1"));
     assert_true(dir_has(s->dir, "exit.100"));
     assert_false(dir_has(s->dir, KEEPER_SOCKET));
-    unlink(strcat(strcpy((char[128]) { 0 }, s->dir), "/daemon.pid"));
-    unlink(strcat(strcpy((char[128]) { 0 }, s->dir), "/exit.1"));
-    unlink(strcat(strcpy((char[128]) { 0 }, s->dir), "/exit.100"));
+    unlink(strcat(strcpy((char[128]){ 0 }, s->dir), "/daemon.pid"));
+    unlink(strcat(strcpy((char[128]){ 0 }, s->dir), "/exit.1"));
+    unlink(strcat(strcpy((char[128]){ 0 }, s->dir), "/exit.100"));
     assert_int_equal(rmdir(s->dir), 0); /* nothing else was in it */
     assert_int_equal(mkdir(s->dir, 0700), 0);
 }
@@ -604,7 +615,7 @@ static void spawned_programs_die_with_the_keeper(void **state)
     int lives[2];
 
     assert_int_equal(pipe2(lives, O_CLOEXEC), 0);
-    say_spawn(s, 1, (int[]) { null_fds[0], lives[1], null_fds[2] }, "exec sleep 1000");
+    say_spawn(s, 1, (int[]){ null_fds[0], lives[1], null_fds[2] }, "exec sleep 1000");
     close(lives[1]);
     hear_type(s, KEEPER_DONE);
     kill(s->keeper, SIGKILL);

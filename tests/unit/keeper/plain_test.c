@@ -18,7 +18,7 @@ struct host {
     struct driver_system system;
     struct doc_system *doc;
     char dir[64];
-    uint64_t job;                /* the last one answered */
+    uint64_t job; /* the last one answered */
     hcs_result result;
     hcs_error err;
     uint32_t pid;
@@ -74,8 +74,8 @@ static void on_system_exited(struct driver_system *s, const hcs_exit *report)
     h->exit = *report;
 }
 
-static const struct driver_events events = { on_done, on_process_started, on_process_exited, on_happened,
-                                             on_system_exited };
+static const struct driver_events events = { on_done, on_process_started, on_process_exited,
+                                             on_happened, on_system_exited };
 
 static void run_until(struct host *h, const int *count, int n)
 {
@@ -95,8 +95,9 @@ static int host_begin(void **state)
         null_fds[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
     assert_int_equal(sd_event_new(&h->loop), 0);
     assert_int_equal(plain_new(h->loop, keeper_path(), &h->driver, &err), HCS_OK);
-    h->system = (struct driver_system) { .id = "test", .incarnation = 1, .tell = &events,
-                                         .run_dir = dir_new(h->dir) };
+    h->system = (struct driver_system){
+        .id = "test", .incarnation = 1, .tell = &events, .run_dir = dir_new(h->dir)
+    };
     h->driver->ops->create(h->driver, &h->system, 1);
     run_until(h, &h->n_done, 1);
     assert_int_equal(h->result, HCS_OK);
@@ -133,11 +134,12 @@ static void create_with(struct host *h, uint32_t number, const char *directory, 
     char c[] = "-c";
     char *words[] = { strdup(program), c, strdup(script), NULL }, *environment[] = { NULL };
     char *where = directory ? strdup(directory) : NULL;
-    struct doc_process doc = { .arguments = words, .n_arguments = 3, .environment = environment,
-                               .working_directory = where };
+    struct doc_process doc = {
+        .arguments = words, .n_arguments = 3, .environment = environment, .working_directory = where
+    };
 
     h->driver->ops->process_create(h->driver, &h->system, 10 + number, number, &doc,
-                                   (int[]) { null_fds[0], out_fd, null_fds[2] });
+                                   (int[]){ null_fds[0], out_fd, null_fds[2] });
     free(words[0]);
     free(words[2]);
     free(where);
@@ -203,7 +205,8 @@ static void shut_down_waits_for_the_programs(void **state)
     char up;
 
     assert_int_equal(pipe2(lives, O_CLOEXEC), 0);
-    create_with(h, 1, NULL, "sh", "trap 'exit 7' TERM; sh -c 'echo; exec sleep 1000' & wait", lives[1]);
+    create_with(h, 1, NULL, "sh", "trap 'exit 7' TERM; sh -c 'echo; exec sleep 1000' & wait",
+                lives[1]);
     close(lives[1]);
     run_until(h, &h->n_started, 1);
     assert_int_equal(read(lives[0], &up, 1), 1);
@@ -274,13 +277,15 @@ static void empty_environment_has_path_and_home(void **state)
 
     assert_int_equal(pipe2(out, O_CLOEXEC), 0);
     assert_int_equal(setenv("HOME", "/some/home", 1), 0);
-    create_with(h, 1, "/usr", "sh", "env | grep -v -e ^_= -e ^PWD= -e ^OLDPWD= | sort; pwd", out[1]);
+    create_with(h, 1, "/usr", "sh", "env | grep -v -e ^_= -e ^PWD= -e ^OLDPWD= | sort; pwd",
+                out[1]);
     close(out[1]);
     run_until(h, &h->n_process_exited, 1);
     assert_true(read(out[0], text, sizeof(text) - 1) > 0);
     close(out[0]);
-    assert_string_equal(text, "HOME=/some/home\n"
-                              "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n/usr\n");
+    assert_string_equal(
+        text, "HOME=/some/home\n"
+              "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n/usr\n");
 }
 
 static void signal_reaches_the_program_until_it_has_ended(void **state)
@@ -289,7 +294,8 @@ static void signal_reaches_the_program_until_it_has_ended(void **state)
     hcs_error err = HCS_ERROR_INIT;
 
     create(h, 1, "exec sleep 1000");
-    assert_int_equal(h->driver->ops->process_signal(h->driver, &h->system, 1, SIGUSR1, &err), HCS_OK);
+    assert_int_equal(h->driver->ops->process_signal(h->driver, &h->system, 1, SIGUSR1, &err),
+                     HCS_OK);
     run_until(h, &h->n_process_exited, 1);
     assert_int_equal(h->process_exit.signal, SIGUSR1);
     assert_int_equal(h->driver->ops->process_signal(h->driver, &h->system, 1, SIGUSR1, &err),
@@ -333,10 +339,10 @@ static void document_with_a_container_in_it_is_refused(void **state)
     doc.storage_path = path;
     assert_int_equal(h->driver->ops->check(h->driver, &doc, &err), HCS_E_WIN32_NOT_SUPPORTED);
     assert_non_null(strstr(err.text, "$.Container.Storage"));
-    doc = (struct doc_system) { .isolation = DOC_ISOLATION_NONE, .memory_mb = 5 };
+    doc = (struct doc_system){ .isolation = DOC_ISOLATION_NONE, .memory_mb = 5 };
     assert_int_equal(h->driver->ops->check(h->driver, &doc, &err), HCS_E_WIN32_NOT_SUPPORTED);
     assert_non_null(strstr(err.text, "$.Container.Memory"));
-    doc = (struct doc_system) { .isolation = DOC_ISOLATION_NAMESPACES };
+    doc = (struct doc_system){ .isolation = DOC_ISOLATION_NAMESPACES };
     assert_int_equal(h->driver->ops->check(h->driver, &doc, &err), HCS_E_WIN32_NOT_SUPPORTED);
 }
 

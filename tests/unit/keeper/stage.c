@@ -161,8 +161,9 @@ static void transmit(struct stage *s, const struct keeper_header *header, const 
         message.msg_control = control;
         message.msg_controllen = sizeof(control);
         c = CMSG_FIRSTHDR(&message);
-        *c = (struct cmsghdr) { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
-                                .cmsg_len = CMSG_LEN(3 * sizeof(int)) };
+        *c = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+                               .cmsg_type = SCM_RIGHTS,
+                               .cmsg_len = CMSG_LEN(3 * sizeof(int)) };
         memcpy(CMSG_DATA(c), fds_opt, 3 * sizeof(int));
     }
     assert_int_equal(sendmsg(s->fd, &message, MSG_NOSIGNAL), part.iov_len);
@@ -170,8 +171,9 @@ static void transmit(struct stage *s, const struct keeper_header *header, const 
 
 uint32_t say(struct stage *s, uint32_t type, uint32_t number, int32_t value)
 {
-    struct keeper_header header = { .type = type, .tag = ++s->last_tag, .number = number,
-                                    .value = value };
+    struct keeper_header header = {
+        .type = type, .tag = ++s->last_tag, .number = number, .value = value
+    };
 
     transmit(s, &header, NULL, 0, NULL);
     return header.tag;

@@ -16,7 +16,7 @@
 struct stage {
     char dir[64];
     pid_t keeper;
-    int fd;          /* the connection; -1 none */
+    int fd; /* the connection; -1 none */
     uint32_t last_tag;
 };
 
@@ -31,7 +31,7 @@ int dir_has(const char *dir, const char *name);
 int stage_begin(void **state);
 int stage_end(void **state);
 
-int stage_connect(struct stage *s);   /* another connection; nothing is heard yet */
+int stage_connect(struct stage *s); /* another connection; nothing is heard yet */
 void stage_reconnect(struct stage *s);
 
 /* Send a command of @type; its tag is returned. */
