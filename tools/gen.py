@@ -5,9 +5,11 @@
   gen.py tables errors.tsv events.tsv    src/base/tables.gen.c
   gen.py varlink FILE                    a C file with the interface text in it
   gen.py errors-doc errors.tsv           docs/errors.md
+  gen.py conformance-doc conformance.c   docs/conformance.md
 """
 import csv
 import pathlib
+import re
 import sys
 
 
@@ -68,8 +70,19 @@ def errors_doc(path):
         print(f"| {r['code']} | HCS_E_{r['name']} | {cls} | {r['retry']} | {r['meaning']} | {r['advice']} |")
 
 
+def conformance_doc(path):
+    source = pathlib.Path(path).read_text(encoding="utf-8")
+    print("# Promises\n")
+    print("Each is a test of `tests/conformance/conformance.c`, over the public API, run against every driver: `fake`")
+    print("(scripted), `plain` (isolation none) and `oci` (real containers). Generated from it by `tools/gen.py conformance-doc`.\n")
+    print("| number | promise | begins with a system that is |\n|---|---|---|")
+    for begin, number, name in re.findall(r"^\s+(CREATED|RUNNING)\(c(\d+)_(\w+)\),$", source, re.M):
+        print(f"| C{number} | {name.replace('_', ' ')} | {begin.lower()} |")
+
+
 if __name__ == "__main__":
-    calls = {"error-codes": error_codes, "tables": tables, "varlink": varlink, "errors-doc": errors_doc}
+    calls = {"error-codes": error_codes, "tables": tables, "varlink": varlink, "errors-doc": errors_doc,
+             "conformance-doc": conformance_doc}
     if len(sys.argv) < 3 or sys.argv[1] not in calls:
         sys.exit(__doc__)
     calls[sys.argv[1]](*sys.argv[2:])

@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""docs/errors.md is what tools/gen.py makes of idl/errors.tsv now.  Prints TAP."""
+"""Pages that are made by tools/gen.py are what it makes now.  Prints TAP.  Arguments: gen.py, then KIND SOURCE PAGE ..."""
 import subprocess
 import sys
 
-gen, table, page = sys.argv[1:]
-fresh = subprocess.run([sys.executable, gen, "errors-doc", table], capture_output=True, text=True, check=True).stdout
-ok = fresh == open(page, encoding="utf-8").read()
-print(f"{'ok' if ok else 'not ok'} 1 - docs/errors.md is fresh (tools/gen.py errors-doc idl/errors.tsv > docs/errors.md)")
-print("1..1")
-sys.exit(not ok)
+gen, *rest = sys.argv[1:]
+n = failed = 0
+for kind, source, page in zip(rest[0::3], rest[1::3], rest[2::3]):
+    n += 1
+    fresh = subprocess.run([sys.executable, gen, kind, source], capture_output=True, text=True, check=True).stdout
+    ok = bool(fresh) and fresh == open(page, encoding="utf-8").read()
+    failed += not ok
+    print(f"{'ok' if ok else 'not ok'} {n} - {page} is fresh (tools/gen.py {kind} {source} > {page})")
+print(f"1..{n}")
+sys.exit(bool(failed))
