@@ -1,8 +1,9 @@
 /* event_rate.c - events a second through the durable log and the socket to one reader.
  *
  * Usage: event_rate EVENTS
- * Needs an hcsd with the fake driver: scripts make the events, so what is measured is engine, log, wire and library.
- * Prints the rate of live events, and that of reading them all again from the log. */
+ * Needs an hcsd with the fake driver: scripts make the events, so what is measured is engine, log,
+ * wire and library. Prints the rate of live events, and that of reading them all again from the
+ * log. */
 
 #include <stdint.h>
 #include <stdio.h>
@@ -14,7 +15,8 @@
 
 #define EVENTS_A_PROCESS 1000
 
-static const char document[] = "{\"SchemaVersion\":{\"Major\":2,\"Minor\":1},\"Container\":{\"Storage\":{\"Path\":\"/\"}}}";
+static const char document[] =
+    "{\"SchemaVersion\":{\"Major\":2,\"Minor\":1},\"Container\":{\"Storage\":{\"Path\":\"/\"}}}";
 
 static double now_s(void)
 {
@@ -45,7 +47,8 @@ static char *script(void)
 }
 
 /* Read @n events of kind 77; the seconds it took. */
-static double read_events(hcs_host *host, uint64_t after, int n, hcs_system *run_in, const char *parameters, int processes)
+static double read_events(hcs_host *host, uint64_t after, int n, hcs_system *run_in,
+                          const char *parameters, int processes)
 {
     hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
     hcs_event event = HCS_EVENT_INIT;
@@ -96,15 +99,16 @@ int main(int argc, char **argv)
     options.system_id = "event-rate";
     options.from = HCS_FROM_BEGINNING;
     if (hcs_system_create(host, "event-rate", document, &system, NULL, &err) < 0 ||
-        hcs_stream_open(host, &options, &stream, &err) < 0 || hcs_stream_next(stream, -1, &event, &err) < 0 ||
-        hcs_system_start(system, NULL, &err) < 0)
+        hcs_stream_open(host, &options, &stream, &err) < 0 ||
+        hcs_stream_next(stream, -1, &event, &err) < 0 || hcs_system_start(system, NULL, &err) < 0)
         die(&err);
     uint64_t after = event.sequence + 1;
     hcs_stream_close(stream);
     live = read_events(host, after, processes * EVENTS_A_PROCESS, system, parameters, processes);
     replay = read_events(host, after, processes * EVENTS_A_PROCESS, NULL, NULL, 0);
-    printf("{\"events\":%d,\"live_per_second\":%.0f,\"replay_per_second\":%.0f}\n", processes * EVENTS_A_PROCESS,
-           processes * EVENTS_A_PROCESS / live, processes * EVENTS_A_PROCESS / replay);
+    printf("{\"events\":%d,\"live_per_second\":%.0f,\"replay_per_second\":%.0f}\n",
+           processes * EVENTS_A_PROCESS, processes * EVENTS_A_PROCESS / live,
+           processes * EVENTS_A_PROCESS / replay);
     if (hcs_system_terminate(system, NULL, &err) < 0)
         die(&err);
     hcs_system_close(system);

@@ -1,8 +1,9 @@
 /* exit_latency.c - from the exit of a process to hcs_stream_next() returning its event.
  *
  * Usage: exit_latency DOCUMENT PROGRAM ROUNDS
- * Runs PROGRAM (exit_now) ROUNDS times in one system made from DOCUMENT and prints the delays in microseconds.
- * The event is durable when it is delivered, so the time includes the write to disk. */
+ * Runs PROGRAM (exit_now) ROUNDS times in one system made from DOCUMENT and prints the delays in
+ * microseconds. The event is durable when it is delivered, so the time includes the write to disk.
+ */
 
 #include <poll.h>
 #include <stdint.h>
@@ -71,11 +72,13 @@ int main(int argc, char **argv)
         return 2;
     int n = atoi(argv[3]);
     double *delays = calloc((size_t) n, sizeof *delays);
-    snprintf(parameters, sizeof parameters, "{\"CommandArgs\":[\"%s\"],\"CreateStdOutPipe\":true}", argv[2]);
+    snprintf(parameters, sizeof parameters, "{\"CommandArgs\":[\"%s\"],\"CreateStdOutPipe\":true}",
+             argv[2]);
     options.system_id = "exit-latency";
     if (hcs_host_open(NULL, &host, &err) < 0 ||
         hcs_system_create(host, "exit-latency", argv[1], &system, NULL, &err) < 0 ||
-        hcs_system_start(system, NULL, &err) < 0 || hcs_stream_open(host, &options, &stream, &err) < 0)
+        hcs_system_start(system, NULL, &err) < 0 ||
+        hcs_stream_open(host, &options, &stream, &err) < 0)
         die("start", &err);
     for (int i = 0; i < 10; i++)
         one_round(system, stream, parameters);
@@ -84,8 +87,8 @@ int main(int argc, char **argv)
     if (hcs_system_terminate(system, NULL, &err) < 0)
         die("terminate", &err);
     qsort(delays, (size_t) n, sizeof *delays, compare);
-    printf("{\"rounds\":%d,\"p50_us\":%.0f,\"p90_us\":%.0f,\"p99_us\":%.0f,\"max_us\":%.0f}\n", n, delays[n / 2],
-           delays[n * 9 / 10], delays[n * 99 / 100], delays[n - 1]);
+    printf("{\"rounds\":%d,\"p50_us\":%.0f,\"p90_us\":%.0f,\"p99_us\":%.0f,\"max_us\":%.0f}\n", n,
+           delays[n / 2], delays[n * 9 / 10], delays[n * 99 / 100], delays[n - 1]);
     hcs_stream_close(stream);
     hcs_system_close(system);
     hcs_host_close(host);

@@ -1,4 +1,5 @@
-/* exit_now.c - a program that says when it exits, and exits: the start of the clock of exit_latency. */
+/* exit_now.c - a program that says when it exits, and exits: the start of the clock of
+ * exit_latency. */
 
 #include <stdint.h>
 #include <time.h>

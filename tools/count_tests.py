@@ -59,6 +59,17 @@ def count(root, reasons):
     return passed, failed, skipped
 
 
+def ended_early(path, failed):
+    """Programs that were ended by a time limit or a signal: their cases so far may all have passed."""
+    if not path.exists():
+        return []
+    tests = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    named = " ".join(name for name, _ in failed)
+    return [(t["name"], f"the program ended with {t['result']}") for t in tests
+            if t["result"] in ("TIMEOUT", "ERROR", "INTERRUPT", "FAIL")
+            and t["name"].split(":", 1)[-1].removeprefix("libhcs:") not in named]
+
+
 def count_steps(path):
     """Further checks: a name, a tab, and passed, failed or skipped; then perhaps a tab and the reason."""
     passed, failed, skipped = 0, [], []
@@ -74,6 +85,8 @@ def count_steps(path):
 def main(paths, steps):
     passed, failed, skipped = 0, [], []
     counts = [count(ET.parse(p).getroot(), tap_reasons(pathlib.Path(p).with_name("testlog.json"))) for p in paths]
+    for path in paths:
+        failed += ended_early(pathlib.Path(path).with_name("testlog.json"), [f for c in counts for f in c[1]])
     for p, f, s in counts + [count_steps(p) for p in steps]:
         passed += p
         failed += f

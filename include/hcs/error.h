@@ -21,21 +21,21 @@ extern "C" {
 #endif
 
 #if defined(_WIN32) && defined(HCS_SHARED)
-#  ifdef HCS_BUILDING
-#    define HCS_API __declspec(dllexport)
-#  else
-#    define HCS_API __declspec(dllimport)
-#  endif
-#elif defined(__GNUC__)
-#  define HCS_API __attribute__((visibility("default")))
+#ifdef HCS_BUILDING
+#define HCS_API __declspec(dllexport)
 #else
-#  define HCS_API
+#define HCS_API __declspec(dllimport)
+#endif
+#elif defined(__GNUC__)
+#define HCS_API __attribute__((visibility("default")))
+#else
+#define HCS_API
 #endif
 
 #if defined(__GNUC__)
-#  define HCS_MUST_USE __attribute__((warn_unused_result))
+#define HCS_MUST_USE __attribute__((warn_unused_result))
 #else
-#  define HCS_MUST_USE
+#define HCS_MUST_USE
 #endif
 
 /* An HRESULT: 0 good, negative bad. */
@@ -45,20 +45,26 @@ typedef int32_t hcs_result;
 
 /* What went wrong.  Lives in the caller's memory, needs no release. */
 typedef struct hcs_error {
-    uint32_t size;      /* sizeof(hcs_error), set by HCS_ERROR_INIT */
-    hcs_result code;    /* what to branch on */
-    int32_t os;         /* errno (Linux) or Win32 code behind it, 0 if none */
-    char where[24];     /* layer and verb that knew the cause: "oci.start" */
-    char text[476];     /* one line for a person, UTF-8, no newline */
+    uint32_t size;   /* sizeof(hcs_error), set by HCS_ERROR_INIT */
+    hcs_result code; /* what to branch on */
+    int32_t os;      /* errno (Linux) or Win32 code behind it, 0 if none */
+    char where[24];  /* layer and verb that knew the cause: "oci.start" */
+    char text[476];  /* one line for a person, UTF-8, no newline */
 } hcs_error;
 
-#define HCS_ERROR_INIT { sizeof(hcs_error), 0, 0, { 0 }, { 0 } }
+#define HCS_ERROR_INIT                                                                             \
+    {                                                                                              \
+        sizeof(hcs_error), 0, 0, { 0 },                                                            \
+        {                                                                                          \
+            0                                                                                      \
+        }                                                                                          \
+    }
 
 /* What kind of failure a code is, whichever family (0x8037.... or 0xC037....) it came in. */
 typedef uint32_t hcs_error_class;
 enum {
-    HCS_CLASS_NONE = 0,            /* not a failure */
-    HCS_CLASS_OTHER = 1,           /* a failure this library has no class for */
+    HCS_CLASS_NONE = 0,  /* not a failure */
+    HCS_CLASS_OTHER = 1, /* a failure this library has no class for */
     HCS_CLASS_NOT_FOUND = 2,
     HCS_CLASS_ALREADY_EXISTS = 3,
     HCS_CLASS_ALREADY_STOPPED = 4,
@@ -72,8 +78,8 @@ enum {
     HCS_CLASS_SERVICE_GONE = 12,
     HCS_CLASS_OUT_OF_RESOURCES = 13,
     HCS_CLASS_NOT_SUPPORTED = 14,
-    HCS_CLASS_CRASHED = 15,        /* the system ended when it should not have */
-    HCS_CLASS_CLOSED = 16          /* the handle or stream was closed */
+    HCS_CLASS_CRASHED = 15, /* the system ended when it should not have */
+    HCS_CLASS_CLOSED = 16   /* the handle or stream was closed */
 };
 
 /**
@@ -116,8 +122,7 @@ HCS_API int hcs_result_errno(hcs_result code);
  *
  * Errors: HCS_E_WIN32_NOT_FOUND no such name
  */
-HCS_API HCS_MUST_USE
-hcs_result hcs_result_from_name(const char *name, hcs_result *out);
+HCS_API HCS_MUST_USE hcs_result hcs_result_from_name(const char *name, hcs_result *out);
 
 #ifdef __cplusplus
 }

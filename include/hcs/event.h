@@ -34,26 +34,26 @@ enum {
     HCS_EVENT_SYSTEM_PAUSED = 0x4C480003,
     HCS_EVENT_SYSTEM_RESUMED = 0x4C480004,
     HCS_EVENT_PROCESS_STARTED = 0x4C480010,
-    HCS_EVENT_GAP = 0x4C480100,  /* events the log no longer has; how many is exact */
-    HCS_EVENT_END = 0x4C480101   /* the last event of a stream; says why */
+    HCS_EVENT_GAP = 0x4C480100, /* events the log no longer has; how many is exact */
+    HCS_EVENT_END = 0x4C480101  /* the last event of a stream; says why */
 };
 
 /* How something ended. */
 typedef uint32_t hcs_exit_how;
 enum {
-    HCS_EXIT_UNKNOWN = 0,  /* nobody knows; `reason` says why; no number is given */
-    HCS_EXIT_CODE = 1,     /* a process returned `code` */
-    HCS_EXIT_SIGNAL = 2,   /* a process was ended by `signal` */
-    HCS_EXIT_STATUS = 3    /* a system ended with the HRESULT `status` */
+    HCS_EXIT_UNKNOWN = 0, /* nobody knows; `reason` says why; no number is given */
+    HCS_EXIT_CODE = 1,    /* a process returned `code` */
+    HCS_EXIT_SIGNAL = 2,  /* a process was ended by `signal` */
+    HCS_EXIT_STATUS = 3   /* a system ended with the HRESULT `status` */
 };
 
 /* HCS's NotificationType: the manner in which a system ended. */
 typedef uint32_t hcs_exit_type;
 enum {
-    HCS_EXIT_TYPE_NONE = 0,        /* does not apply (processes) */
-    HCS_EXIT_TYPE_GRACEFUL = 1,    /* by itself, or shut down */
-    HCS_EXIT_TYPE_FORCED = 2,      /* terminated */
-    HCS_EXIT_TYPE_UNEXPECTED = 3,  /* crashed or was killed from outside */
+    HCS_EXIT_TYPE_NONE = 0,       /* does not apply (processes) */
+    HCS_EXIT_TYPE_GRACEFUL = 1,   /* by itself, or shut down */
+    HCS_EXIT_TYPE_FORCED = 2,     /* terminated */
+    HCS_EXIT_TYPE_UNEXPECTED = 3, /* crashed or was killed from outside */
     HCS_EXIT_TYPE_UNKNOWN = 4
 };
 
@@ -69,7 +69,7 @@ enum {
 
 /* The exit report of a process or a system.  A value: copy it freely. */
 typedef struct hcs_exit {
-    uint32_t size;                /* sizeof(hcs_exit), set by HCS_EXIT_INIT */
+    uint32_t size; /* sizeof(hcs_exit), set by HCS_EXIT_INIT */
     hcs_exit_how how;
     uint32_t code;                /* HCS_EXIT_CODE only, else 0 and meaningless */
     int32_t signal;               /* HCS_EXIT_SIGNAL only: the host's signal number */
@@ -81,37 +81,45 @@ typedef struct hcs_exit {
     char reason[128];             /* HCS_EXIT_UNKNOWN: why nobody knows; else empty */
 } hcs_exit;
 
-#define HCS_EXIT_INIT { sizeof(hcs_exit), 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
+#define HCS_EXIT_INIT                                                                              \
+    {                                                                                              \
+        sizeof(hcs_exit), 0, 0, 0, 0, 0, 0, 0, 0,                                                  \
+        {                                                                                          \
+            0                                                                                      \
+        }                                                                                          \
+    }
 
 /* The system an event is about. */
 typedef struct hcs_event_system {
     const char *id;
-    uint64_t incarnation;    /* tells two systems of the same id apart; never 0 for our service */
-    const char *owner;       /* ComputeSystem.Owner; "" when the document names none */
-    const char *type;        /* "Container" or "VirtualMachine" */
-    const char *isolation;   /* "namespaces", "vm", "none", or "" when the host does not say */
+    uint64_t incarnation;  /* tells two systems of the same id apart; never 0 for our service */
+    const char *owner;     /* ComputeSystem.Owner; "" when the document names none */
+    const char *type;      /* "Container" or "VirtualMachine" */
+    const char *isolation; /* "namespaces", "vm", "none", or "" when the host does not say */
 } hcs_event_system;
 
 /* One event, as hcs_stream_next() fills it. */
 typedef struct hcs_event {
-    uint32_t size;            /* sizeof(hcs_event), set by HCS_EVENT_INIT */
+    uint32_t size; /* sizeof(hcs_event), set by HCS_EVENT_INIT */
     hcs_event_kind kind;
-    uint64_t sequence;        /* number of the event on its host; 0 for END and SERVICE_DISCONNECT
-                               * that the library itself noticed */
-    uint64_t realtime_ns;     /* wall clock of the host when the event got its number */
-    uint64_t monotonic_ns;    /* the same moment on the host's monotonic clock */
-    hcs_event_system system;  /* all strings "" when the event is about no system */
-    uint32_t process_id;      /* PROCESS_STARTED and PROCESS_EXITED, else 0 */
-    uint32_t has_exit;        /* 1 when `exit` is filled: PROCESS_EXITED, SYSTEM_EXITED */
+    uint64_t sequence;       /* number of the event on its host; 0 for END and SERVICE_DISCONNECT
+                              * that the library itself noticed */
+    uint64_t realtime_ns;    /* wall clock of the host when the event got its number */
+    uint64_t monotonic_ns;   /* the same moment on the host's monotonic clock */
+    hcs_event_system system; /* all strings "" when the event is about no system */
+    uint32_t process_id;     /* PROCESS_STARTED and PROCESS_EXITED, else 0 */
+    uint32_t has_exit;       /* 1 when `exit` is filled: PROCESS_EXITED, SYSTEM_EXITED */
     hcs_exit exit;
-    uint64_t gap_first;       /* GAP: numbers gap_first to gap_last are missing */
+    uint64_t gap_first; /* GAP: numbers gap_first to gap_last are missing */
     uint64_t gap_last;
-    const char *detail;       /* the service's JSON document, byte for byte; "" when it gave none */
-    size_t detail_length;     /* bytes, without the terminating NUL */
+    const char *detail;   /* the service's JSON document, byte for byte; "" when it gave none */
+    size_t detail_length; /* bytes, without the terminating NUL */
 } hcs_event;
 
-#define HCS_EVENT_INIT { sizeof(hcs_event), 0, 0, 0, 0, { "", 0, "", "", "" }, 0, 0, \
-                         HCS_EXIT_INIT, 0, 0, "", 0 }
+#define HCS_EVENT_INIT                                                                             \
+    {                                                                                              \
+        sizeof(hcs_event), 0, 0, 0, 0, { "", 0, "", "", "" }, 0, 0, HCS_EXIT_INIT, 0, 0, "", 0     \
+    }
 
 /**
  * Name of a kind as the service and Microsoft's headers say it, without prefix:

@@ -15,10 +15,10 @@ extern "C" {
 /* Something poll() and its kin take: a file descriptor on Linux, a HANDLE on Windows. */
 #ifdef _WIN32
 typedef void *hcs_pollable;
-#  define HCS_POLLABLE_NONE ((hcs_pollable) 0)
+#define HCS_POLLABLE_NONE ((hcs_pollable) 0)
 #else
 typedef int hcs_pollable;
-#  define HCS_POLLABLE_NONE (-1)
+#define HCS_POLLABLE_NONE (-1)
 #endif
 
 typedef struct hcs_host hcs_host;
@@ -38,8 +38,8 @@ typedef struct hcs_host hcs_host;
  *         HCS_E_ACCESS_DENIED the socket is not for this user ·
  *         HCS_E_INVALIDARG an address of another form
  */
-HCS_API HCS_MUST_USE
-hcs_result hcs_host_open(const char *address_opt, hcs_host **out, hcs_error *err);
+HCS_API HCS_MUST_USE hcs_result hcs_host_open(const char *address_opt, hcs_host **out,
+                                              hcs_error *err);
 
 /**
  * Close a host.  Systems, processes, operations and streams opened from it stay
@@ -54,8 +54,7 @@ HCS_API void hcs_host_close(hcs_host *host);
  * Owner:  @out_document is yours; hcs_string_free().
  * Errors: HCS_E_SERVICE_DISCONNECT the service went away
  */
-HCS_API HCS_MUST_USE
-hcs_result hcs_host_info(hcs_host *host, char **out_document, hcs_error *err);
+HCS_API HCS_MUST_USE hcs_result hcs_host_info(hcs_host *host, char **out_document, hcs_error *err);
 
 /**
  * List compute systems.
@@ -68,9 +67,8 @@ hcs_result hcs_host_info(hcs_host *host, char **out_document, hcs_error *err);
  * Owner:  @out_document is yours; hcs_string_free().
  * Errors: HCS_E_INVALID_JSON · HCS_E_SERVICE_DISCONNECT
  */
-HCS_API HCS_MUST_USE
-hcs_result hcs_host_enumerate(hcs_host *host, const char *query_opt, char **out_document,
-                              hcs_error *err);
+HCS_API HCS_MUST_USE hcs_result hcs_host_enumerate(hcs_host *host, const char *query_opt,
+                                                   char **out_document, hcs_error *err);
 
 /**
  * Release a string that a call of this library gave to you.  NULL is allowed.

@@ -32,8 +32,7 @@ HCS_API hcs_pollable hcs_op_pollable(const hcs_op *op);
  *         HCS_E_SERVICE_DISCONNECT the service went away ·
  *         whatever the verb lists
  */
-HCS_API HCS_MUST_USE
-hcs_result hcs_op_wait(hcs_op *op, int timeout_ms, hcs_error *err);
+HCS_API HCS_MUST_USE hcs_result hcs_op_wait(hcs_op *op, int timeout_ms, hcs_error *err);
 
 /**
  * Let go of an operation.  A pending one goes on in the service; only its result is

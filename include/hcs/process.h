@@ -19,7 +19,10 @@ typedef struct hcs_stdio {
     hcs_pollable err;
 } hcs_stdio;
 
-#define HCS_STDIO_INIT { sizeof(hcs_stdio), HCS_POLLABLE_NONE, HCS_POLLABLE_NONE, HCS_POLLABLE_NONE }
+#define HCS_STDIO_INIT                                                                             \
+    {                                                                                              \
+        sizeof(hcs_stdio), HCS_POLLABLE_NONE, HCS_POLLABLE_NONE, HCS_POLLABLE_NONE                 \
+    }
 
 /* Which standard handle. */
 typedef uint32_t hcs_stdio_which;
@@ -41,10 +44,9 @@ enum { HCS_STDIN = 0, HCS_STDOUT = 1, HCS_STDERR = 2 };
  *         HCS_E_INVALID_STATE not started · HCS_E_SYSTEM_ALREADY_STOPPED ·
  *         HCS_E_SYSTEM_NOT_FOUND · HCS_E_SERVICE_DISCONNECT
  */
-HCS_API HCS_MUST_USE
-hcs_result hcs_process_create(hcs_system *system, const char *parameters,
-                              const hcs_stdio *stdio_opt, hcs_process **out,
-                              hcs_op **out_op_opt, hcs_error *err);
+HCS_API HCS_MUST_USE hcs_result hcs_process_create(hcs_system *system, const char *parameters,
+                                                   const hcs_stdio *stdio_opt, hcs_process **out,
+                                                   hcs_op **out_op_opt, hcs_error *err);
 
 /**
  * Process id, as HCS gives it for containers: the host's.  0 until the operation that
@@ -68,8 +70,8 @@ HCS_API hcs_pollable hcs_process_take_stdio(hcs_process *process, hcs_stdio_whic
  *         HCS_E_OPERATION_PENDING the process is still being created ·
  *         HCS_E_SERVICE_DISCONNECT
  */
-HCS_API HCS_MUST_USE
-hcs_result hcs_process_wait(hcs_process *process, int timeout_ms, hcs_exit *out, hcs_error *err);
+HCS_API HCS_MUST_USE hcs_result hcs_process_wait(hcs_process *process, int timeout_ms,
+                                                 hcs_exit *out, hcs_error *err);
 
 /**
  * Send a signal, by the host's number.
@@ -78,8 +80,8 @@ hcs_result hcs_process_wait(hcs_process *process, int timeout_ms, hcs_exit *out,
  *         HCS_E_SYSTEM_NOT_FOUND · HCS_E_WIN32_NOT_FOUND · HCS_E_OPERATION_PENDING ·
  *         HCS_E_SERVICE_DISCONNECT
  */
-HCS_API HCS_MUST_USE
-hcs_result hcs_process_signal(hcs_process *process, int signal, hcs_error *err);
+HCS_API HCS_MUST_USE hcs_result hcs_process_signal(hcs_process *process, int signal,
+                                                   hcs_error *err);
 
 /**
  * Close a handle.  The process lives on.  NULL is allowed.

@@ -18,19 +18,22 @@ typedef struct hcs_stream hcs_stream;
 /* Where a stream begins. */
 typedef uint32_t hcs_stream_from;
 enum {
-    HCS_FROM_NOW = 0,        /* events that get their number after the stream is open */
-    HCS_FROM_BEGINNING = 1,  /* everything the log still has */
-    HCS_FROM_AFTER = 2       /* after the event numbered `after` */
+    HCS_FROM_NOW = 0,       /* events that get their number after the stream is open */
+    HCS_FROM_BEGINNING = 1, /* everything the log still has */
+    HCS_FROM_AFTER = 2      /* after the event numbered `after` */
 };
 
 typedef struct hcs_stream_options {
-    uint32_t size;               /* sizeof(hcs_stream_options), set by HCS_STREAM_OPTIONS_INIT */
+    uint32_t size; /* sizeof(hcs_stream_options), set by HCS_STREAM_OPTIONS_INIT */
     hcs_stream_from from;
-    uint64_t after;              /* HCS_FROM_AFTER */
-    const char *system_id;       /* one system only; NULL for the whole host */
+    uint64_t after;        /* HCS_FROM_AFTER */
+    const char *system_id; /* one system only; NULL for the whole host */
 } hcs_stream_options;
 
-#define HCS_STREAM_OPTIONS_INIT { sizeof(hcs_stream_options), HCS_FROM_NOW, 0, NULL }
+#define HCS_STREAM_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        sizeof(hcs_stream_options), HCS_FROM_NOW, 0, NULL                                          \
+    }
 
 /**
  * Open a stream.  When the call returns the position is taken: whatever happens from
@@ -43,9 +46,9 @@ typedef struct hcs_stream_options {
  * Errors: HCS_E_SYSTEM_NOT_FOUND the service knows no such system, or was made to forget it ·
  *         HCS_E_INVALIDARG · HCS_E_SERVICE_DISCONNECT
  */
-HCS_API HCS_MUST_USE
-hcs_result hcs_stream_open(hcs_host *host, const hcs_stream_options *options_opt,
-                           hcs_stream **out, hcs_error *err);
+HCS_API HCS_MUST_USE hcs_result hcs_stream_open(hcs_host *host,
+                                                const hcs_stream_options *options_opt,
+                                                hcs_stream **out, hcs_error *err);
 
 /**
  * Something to poll for: readable while hcs_stream_next() would return an event.  (It may
@@ -69,8 +72,8 @@ HCS_API hcs_pollable hcs_stream_pollable(const hcs_stream *stream);
  * Blocks: up to @timeout_ms (0 never, -1 for ever).
  * Errors: HCS_E_OPERATION_TIMEOUT nothing yet · HCS_E_WIN32_NO_MORE_ITEMS after HCS_EVENT_END
  */
-HCS_API HCS_MUST_USE
-hcs_result hcs_stream_next(hcs_stream *stream, int timeout_ms, hcs_event *out, hcs_error *err);
+HCS_API HCS_MUST_USE hcs_result hcs_stream_next(hcs_stream *stream, int timeout_ms, hcs_event *out,
+                                                hcs_error *err);
 
 /**
  * End a stream from any thread: a reader that waits in hcs_stream_next() gets

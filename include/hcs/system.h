@@ -33,9 +33,9 @@ typedef struct hcs_system hcs_system;
  *         HCS_E_WIN32_BUSY the service has as many systems as it allows ·
  *         HCS_E_SERVICE_DISCONNECT
  */
-HCS_API HCS_MUST_USE
-hcs_result hcs_system_create(hcs_host *host, const char *id, const char *document,
-                             hcs_system **out, hcs_op **out_op_opt, hcs_error *err);
+HCS_API HCS_MUST_USE hcs_result hcs_system_create(hcs_host *host, const char *id,
+                                                  const char *document, hcs_system **out,
+                                                  hcs_op **out_op_opt, hcs_error *err);
 
 /**
  * Open an existing system, running or remembered.
@@ -43,8 +43,8 @@ hcs_result hcs_system_create(hcs_host *host, const char *id, const char *documen
  * Owner:  @out is yours; hcs_system_close().
  * Errors: HCS_E_SYSTEM_NOT_FOUND · HCS_E_INVALIDARG the id · HCS_E_SERVICE_DISCONNECT
  */
-HCS_API HCS_MUST_USE
-hcs_result hcs_system_open(hcs_host *host, const char *id, hcs_system **out, hcs_error *err);
+HCS_API HCS_MUST_USE hcs_result hcs_system_open(hcs_host *host, const char *id, hcs_system **out,
+                                                hcs_error *err);
 
 /**
  * Close a handle.  The system lives on.  NULL is allowed.
@@ -63,8 +63,8 @@ HCS_API const char *hcs_system_id(const hcs_system *system);
  * Errors: HCS_E_INVALID_STATE already started · HCS_E_SYSTEM_ALREADY_STOPPED ·
  *         HCS_E_SYSTEM_NOT_FOUND · HCS_E_TERMINATED_DURING_START · HCS_E_SERVICE_DISCONNECT
  */
-HCS_API HCS_MUST_USE
-hcs_result hcs_system_start(hcs_system *system, hcs_op **out_op_opt, hcs_error *err);
+HCS_API HCS_MUST_USE hcs_result hcs_system_start(hcs_system *system, hcs_op **out_op_opt,
+                                                 hcs_error *err);
 
 /**
  * Ask a running system to stop cleanly: its programs get SIGTERM, and it ends when
@@ -74,16 +74,16 @@ hcs_result hcs_system_start(hcs_system *system, hcs_op **out_op_opt, hcs_error *
  * Errors: HCS_E_INVALID_STATE not started · HCS_E_SYSTEM_ALREADY_STOPPED ·
  *         HCS_E_SYSTEM_NOT_FOUND · HCS_E_SERVICE_DISCONNECT
  */
-HCS_API HCS_MUST_USE
-hcs_result hcs_system_shut_down(hcs_system *system, hcs_op **out_op_opt, hcs_error *err);
+HCS_API HCS_MUST_USE hcs_result hcs_system_shut_down(hcs_system *system, hcs_op **out_op_opt,
+                                                     hcs_error *err);
 
 /**
  * Stop a system by force.  Done when it has ended and its exit event has its number.
  *
  * Errors: HCS_E_SYSTEM_ALREADY_STOPPED · HCS_E_SYSTEM_NOT_FOUND · HCS_E_SERVICE_DISCONNECT
  */
-HCS_API HCS_MUST_USE
-hcs_result hcs_system_terminate(hcs_system *system, hcs_op **out_op_opt, hcs_error *err);
+HCS_API HCS_MUST_USE hcs_result hcs_system_terminate(hcs_system *system, hcs_op **out_op_opt,
+                                                     hcs_error *err);
 
 /**
  * Wait until the system has ended.  Answers at once for one that already has.
@@ -92,8 +92,8 @@ hcs_result hcs_system_terminate(hcs_system *system, hcs_op **out_op_opt, hcs_err
  * Errors: HCS_E_OPERATION_TIMEOUT still there · HCS_E_SYSTEM_NOT_FOUND forgotten by the service ·
  *         HCS_E_SERVICE_DISCONNECT
  */
-HCS_API HCS_MUST_USE
-hcs_result hcs_system_wait(hcs_system *system, int timeout_ms, hcs_exit *out, hcs_error *err);
+HCS_API HCS_MUST_USE hcs_result hcs_system_wait(hcs_system *system, int timeout_ms, hcs_exit *out,
+                                                hcs_error *err);
 
 /**
  * The system's Properties document, with its exit report once it has ended.
@@ -101,8 +101,8 @@ hcs_result hcs_system_wait(hcs_system *system, int timeout_ms, hcs_exit *out, hc
  * Owner:  @out_document is yours; hcs_string_free().
  * Errors: HCS_E_SYSTEM_NOT_FOUND · HCS_E_SERVICE_DISCONNECT
  */
-HCS_API HCS_MUST_USE
-hcs_result hcs_system_properties(hcs_system *system, char **out_document, hcs_error *err);
+HCS_API HCS_MUST_USE hcs_result hcs_system_properties(hcs_system *system, char **out_document,
+                                                      hcs_error *err);
 
 /**
  * Make the service forget a system that has stopped.  Its events stay in the log.
@@ -110,8 +110,7 @@ hcs_result hcs_system_properties(hcs_system *system, char **out_document, hcs_er
  * Errors: HCS_E_INVALID_STATE it has not stopped · HCS_E_SYSTEM_NOT_FOUND ·
  *         HCS_E_SERVICE_DISCONNECT
  */
-HCS_API HCS_MUST_USE
-hcs_result hcs_system_forget(hcs_system *system, hcs_error *err);
+HCS_API HCS_MUST_USE hcs_result hcs_system_forget(hcs_system *system, hcs_error *err);
 
 #ifdef __cplusplus
 }

@@ -12,11 +12,22 @@
 #define _must_use_ __attribute__((warn_unused_result))
 
 /* Move a pointer or descriptor out of a cleanup variable. */
-#define TAKE(p) \
-    ({ __typeof__(p) *take_at_ = &(p); __typeof__(p) taken_ = *take_at_; *take_at_ = NULL; taken_; })
-#define TAKE_FD(fd) ({ int *take_at_ = &(fd); int taken_ = *take_at_; *take_at_ = -1; taken_; })
+#define TAKE(p)                                                                                    \
+    ({                                                                                             \
+        __typeof__(p) *take_at_ = &(p);                                                            \
+        __typeof__(p) taken_ = *take_at_;                                                          \
+        *take_at_ = NULL;                                                                          \
+        taken_;                                                                                    \
+    })
+#define TAKE_FD(fd)                                                                                \
+    ({                                                                                             \
+        int *take_at_ = &(fd);                                                                     \
+        int taken_ = *take_at_;                                                                    \
+        *take_at_ = -1;                                                                            \
+        taken_;                                                                                    \
+    })
 
-#define container_of(ptr, type, member) ((type *) ((char *) (ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *) ((char *) (ptr) -offsetof(type, member)))
 #define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
 
 static inline void free_drop(void *p)

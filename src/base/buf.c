@@ -17,14 +17,14 @@ void buf_init(struct buf *b, size_t ceiling)
 {
     assert(b);
     assert(ceiling > 0 && ceiling < SIZE_MAX);
-    *b = (struct buf) { .ceiling = ceiling };
+    *b = (struct buf){ .ceiling = ceiling };
 }
 
 void buf_done(struct buf *b)
 {
     assert(b);
     free(b->data);
-    *b = (struct buf) { .ceiling = b->ceiling };
+    *b = (struct buf){ .ceiling = b->ceiling };
 }
 
 hcs_result buf_reserve(struct buf *b, size_t extra)

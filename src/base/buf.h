@@ -10,14 +10,14 @@
 #include "hcs/error.h"
 
 struct buf {
-    char *data;       /* NULL while empty and never grown */
+    char *data; /* NULL while empty and never grown */
     size_t length;
     size_t capacity;
     size_t ceiling;
 };
 
 void buf_init(struct buf *b, size_t ceiling);
-void buf_done(struct buf *b);            /* leaves it empty and usable */
+void buf_done(struct buf *b); /* leaves it empty and usable */
 
 /* Room for @extra more bytes.  HCS_E_WIN32_INSUFFICIENT_BUFFER over the ceiling,
  * HCS_E_OUTOFMEMORY. */

@@ -120,8 +120,8 @@ hcs_result hint(hcs_error *err, hcs_result code, const char *format, ...)
         n = 0;
     if ((size_t) n >= SCRATCH_BYTES)
         n = SCRATCH_BYTES - 1;
-    snprintf(text + n, sizeof text - (size_t) n, err->text[0] ? ": %.*s" : "%.*s",
-             (int) room, err->text);
+    snprintf(text + n, sizeof text - (size_t) n, err->text[0] ? ": %.*s" : "%.*s", (int) room,
+             err->text);
     put_string(err->text, room, text);
     return err->code;
 }

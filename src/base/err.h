@@ -10,17 +10,16 @@
 #include "hcs/error.h"
 
 /* Fill @err (may be NULL) and return @code.  @where is "layer.verb". */
-_printf_(4, 5)
-hcs_result fail(hcs_error *err, hcs_result code, const char *where, const char *format, ...);
+_printf_(4, 5) hcs_result
+    fail(hcs_error *err, hcs_result code, const char *where, const char *format, ...);
 
 /* The same, with the text of errno @os behind the message. */
-_printf_(5, 6)
-hcs_result fail_os(hcs_error *err, hcs_result code, int os, const char *where, const char *format, ...);
+_printf_(5, 6) hcs_result
+    fail_os(hcs_error *err, hcs_result code, int os, const char *where, const char *format, ...);
 
 /* Put outer context in front of the text: "context: text".  Returns err's code, or @code
  * when err is NULL. */
-_printf_(3, 4)
-hcs_result hint(hcs_error *err, hcs_result code, const char *format, ...);
+_printf_(3, 4) hcs_result hint(hcs_error *err, hcs_result code, const char *format, ...);
 
 /* Nearest code for an errno that a system call left. */
 hcs_result result_from_errno(int os);

@@ -21,7 +21,7 @@
 #include "err.h"
 
 #define READ_STEP 4096
-#define DEPTH_MAX 256  /* of a tree to remove: one open directory for each level */
+#define DEPTH_MAX 256 /* of a tree to remove: one open directory for each level */
 
 void fd_drop(int *fd)
 {
@@ -127,7 +127,8 @@ hcs_result file_write_atomic(const char *path, const void *bytes, size_t n, int 
     }
     fd = mkostemp(temporary, O_CLOEXEC);
     if (fd < 0)
-        return fail_os(err, result_from_errno(errno), errno, "file.write", "create '%s'", temporary);
+        return fail_os(err, result_from_errno(errno), errno, "file.write", "create '%s'",
+                       temporary);
     if (write_and_sync(fd, bytes, n, mode) == 0 && rename(temporary, path) == 0)
         return HCS_OK;
     os = errno;

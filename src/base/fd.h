@@ -11,8 +11,8 @@ void fd_drop(int *fd);
 _must_use_ hcs_result fd_nonblocking(int fd, hcs_error *err);
 
 /* Read a whole small file (at most @ceiling bytes) into an owned, NUL-terminated string. */
-_must_use_ hcs_result file_read(const char *path, size_t ceiling, char **out, size_t *out_length_opt,
-                                hcs_error *err);
+_must_use_ hcs_result file_read(const char *path, size_t ceiling, char **out,
+                                size_t *out_length_opt, hcs_error *err);
 
 /* Write a whole file and make it appear at @path at once (temporary file, rename). */
 _must_use_ hcs_result file_write_atomic(const char *path, const void *bytes, size_t n, int mode,
@@ -21,7 +21,8 @@ _must_use_ hcs_result file_write_atomic(const char *path, const void *bytes, siz
 /* Like mkdir -p, for an absolute path; existing directories are fine. */
 _must_use_ hcs_result dir_make(const char *path, int mode, hcs_error *err);
 
-/* Remove a directory tree without following links or entering mounts; one that is not there is fine. */
+/* Remove a directory tree without following links or entering mounts; one that is not there is
+ * fine. */
 _must_use_ hcs_result dir_remove(const char *path, hcs_error *err);
 
 #endif

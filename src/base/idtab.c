@@ -15,14 +15,14 @@
 void idtab_init(struct idtab *t)
 {
     assert(t);
-    *t = (struct idtab) { 0 };
+    *t = (struct idtab){ 0 };
 }
 
 void idtab_done(struct idtab *t)
 {
     assert(t);
     free(t->slots);
-    *t = (struct idtab) { 0 };
+    *t = (struct idtab){ 0 };
 }
 
 static hcs_result grow(struct idtab *t)
@@ -36,7 +36,7 @@ static hcs_result grow(struct idtab *t)
     if (!slots)
         return HCS_E_OUTOFMEMORY;
     for (uint32_t i = t->n_slots; i < n; i++)
-        slots[i] = (struct idtab_slot) { .generation = 1, .next_free = i + 1 < n ? i + 2 : 0 };
+        slots[i] = (struct idtab_slot){ .generation = 1, .next_free = i + 1 < n ? i + 2 : 0 };
     t->slots = slots;
     t->first_free = t->n_slots + 1;
     t->n_slots = n;

@@ -23,9 +23,9 @@ struct idtab {
 };
 
 void idtab_init(struct idtab *t);
-void idtab_done(struct idtab *t);                     /* the objects are not touched */
+void idtab_done(struct idtab *t); /* the objects are not touched */
 _must_use_ hcs_result idtab_add(struct idtab *t, void *object, uint64_t *out);
 void *idtab_find(const struct idtab *t, uint64_t number);
-void idtab_remove(struct idtab *t, uint64_t number);  /* an unknown number is ignored */
+void idtab_remove(struct idtab *t, uint64_t number); /* an unknown number is ignored */
 
 #endif

@@ -49,11 +49,12 @@ static inline void list_move_all(struct list *to, struct list *from)
     list_init(from);
 }
 
-#define list_first(l, type, member) \
+#define list_first(l, type, member)                                                                \
     (list_is_empty(l) ? NULL : container_of((l)->next, type, member))
 
 /* @n is the node; the loop's body may remove it. */
-#define list_for_each(l, n)                                                                  \
-    for (struct list *n = (l)->next, *n##_next_ = n->next; n != (l); n = n##_next_, n##_next_ = n->next)
+#define list_for_each(l, n)                                                                        \
+    for (struct list *n = (l)->next, *n##_next_ = n->next; n != (l);                               \
+         n = n##_next_, n##_next_ = n->next)
 
 #endif

@@ -21,7 +21,8 @@ void log_set_level(enum log_level level)
 /* "<4>" for the journal, time and level for everybody else. */
 static size_t write_prefix(char *line, size_t size, enum log_level level)
 {
-    static const char *const names[] = { "", "", "critical", "error", "warning", "notice", "info", "debug" };
+    static const char *const names[] = { "",        "",       "critical", "error",
+                                         "warning", "notice", "info",     "debug" };
     struct timespec now;
     struct tm tm;
     int n;
@@ -32,8 +33,10 @@ static size_t write_prefix(char *line, size_t size, enum log_level level)
     }
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &tm);
-    n = snprintf(line, size, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ hcsd[%d] %s: ", tm.tm_year + 1900, tm.tm_mon + 1,
-                 tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, now.tv_nsec / 1000000, (int) getpid(), names[level]);
+    n = snprintf(line, size,
+                 "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ hcsd[%d] %s: ", tm.tm_year + 1900,
+                 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, now.tv_nsec / 1000000,
+                 (int) getpid(), names[level]);
     return n < 0 ? 0 : (size_t) n;
 }
 

@@ -19,7 +19,8 @@ struct driver_system;
 
 /* What a driver may tell the engine. */
 struct driver_events {
-    /* A verb is done; @result and @err (NULL when good) say how.  Not for process_create that worked. */
+    /* A verb is done; @result and @err (NULL when good) say how.  Not for process_create that
+     * worked. */
     void (*done)(struct driver_system *s, uint64_t job, hcs_result result, const hcs_error *err);
 
     /* A process_create worked; @number is the engine's number of the process, @pid the host's. */
@@ -28,38 +29,40 @@ struct driver_events {
     /* Process @number has ended, once for each that started, after its process_started. */
     void (*process_exited)(struct driver_system *s, uint32_t number, const hcs_exit *report);
 
-    /* Anything else that happened to a system that has not ended: kind and document as HCS has them, or a kind
-     * HCS may have one day.  @detail is JSON text of at most 32 KiB, or "". */
+    /* Anything else that happened to a system that has not ended: kind and document as HCS has
+     * them, or a kind HCS may have one day.  @detail is JSON text of at most 32 KiB, or "". */
     void (*happened)(struct driver_system *s, hcs_event_kind kind, const char *detail);
 
-    /* The system has ended: once, after a create that worked and after process_exited of all its processes.
-     * `how` is HCS_EXIT_STATUS or HCS_EXIT_UNKNOWN.  The driver says GRACEFUL after its own
-     * shut_down, FORCED after its own terminate, UNEXPECTED otherwise. */
+    /* The system has ended: once, after a create that worked and after process_exited of all its
+     * processes. `how` is HCS_EXIT_STATUS or HCS_EXIT_UNKNOWN.  The driver says GRACEFUL after its
+     * own shut_down, FORCED after its own terminate, UNEXPECTED otherwise. */
     void (*exited)(struct driver_system *s, const hcs_exit *report);
 };
 
-/* One system as a driver sees it.  Made and owned by the engine; valid from create to the return of forget. */
+/* One system as a driver sees it.  Made and owned by the engine; valid from create to the return of
+ * forget. */
 struct driver_system {
     const char *id;
     uint64_t incarnation;
     const struct doc_system *doc;
-    const char *run_dir;              /* absolute; private to this system; exists, empty, mode 0700; the engine
-                                       * removes it after `clean` */
+    const char *run_dir; /* absolute; private to this system; exists, empty, mode 0700; the engine
+                          * removes it after `clean` */
     const struct driver_events *tell;
-    void *data;                       /* the driver's own */
+    void *data; /* the driver's own */
 };
 
 struct driver;
 
 struct driver_ops {
-    const char *name;                 /* "oci" */
-    const char *isolation;            /* "namespaces" or "none": what its systems have */
+    const char *name;      /* "oci" */
+    const char *isolation; /* "namespaces" or "none": what its systems have */
 
-    /* Whether @doc can be honoured on this host, every field of it; otherwise the error names the JSON path
-     * and the reason.  May look at the file system; starts nothing. */
+    /* Whether @doc can be honoured on this host, every field of it; otherwise the error names the
+     * JSON path and the reason.  May look at the file system; starts nothing. */
     hcs_result (*check)(struct driver *d, const struct doc_system *doc, hcs_error *err);
 
-    /* Prepare a system; programs do not run yet.  After a failed create only clean and forget follow. */
+    /* Prepare a system; programs do not run yet.  After a failed create only clean and forget
+     * follow. */
     void (*create)(struct driver *d, struct driver_system *s, uint64_t job);
     void (*start)(struct driver *d, struct driver_system *s, uint64_t job);
 
@@ -69,22 +72,27 @@ struct driver_ops {
     /* End it by force; done when the order is on its way; `exited` follows. */
     void (*terminate)(struct driver *d, struct driver_system *s, uint64_t job);
 
-    /* Run a program.  @fds are its stdin, stdout, stderr, borrowed for the call; none is negative. */
+    /* Run a program.  @fds are its stdin, stdout, stderr, borrowed for the call; none is negative.
+     */
     void (*process_create)(struct driver *d, struct driver_system *s, uint64_t job, uint32_t number,
                            const struct doc_process *doc, const int fds[3]);
-    hcs_result (*process_signal)(struct driver *d, struct driver_system *s, uint32_t number, int signal,
-                                 hcs_error *err);
+    hcs_result (*process_signal)(struct driver *d, struct driver_system *s, uint32_t number,
+                                 int signal, hcs_error *err);
 
-    /* The exit of process @number, or with 0 of the system, is durable in the event log: its exit record may be deleted. */
+    /* The exit of process @number, or with 0 of the system, is durable in the event log: its exit
+     * record may be deleted. */
     void (*settled)(struct driver *d, struct driver_system *s, uint32_t number);
 
-    /* After `exited` or a failed create: remove every trace outside run_dir (cgroups, mounts, the keeper). */
+    /* After `exited` or a failed create: remove every trace outside run_dir (cgroups, mounts, the
+     * keeper). */
     void (*clean)(struct driver *d, struct driver_system *s, uint64_t job);
 
-    /* Release driver data, now; the daemon may be leaving.  Cannot fail; a keeper that still runs is left alone. */
+    /* Release driver data, now; the daemon may be leaving.  Cannot fail; a keeper that still runs
+     * is left alone. */
     void (*forget)(struct driver *d, struct driver_system *s);
 
-    /* What it is and can do, as a JSON object for GetInfo (new reference); NULL when out of memory. */
+    /* What it is and can do, as a JSON object for GetInfo (new reference); NULL when out of memory.
+     */
     json_t *(*info)(struct driver *d);
 
     void (*drop)(struct driver *d);

@@ -8,7 +8,6 @@
 #include <assert.h>
 #include <string.h>
 
-
 #include "err.h"
 #include "log.h"
 #include "system.h"
@@ -70,10 +69,10 @@ void call_fail_now(struct call *call, hcs_result result, const hcs_error *err)
     answer_now(call);
 }
 
-void calls_answer_later(struct engine *e, struct list *calls, hcs_result result, const hcs_error *err)
+void calls_answer_later(struct engine *e, struct list *calls, hcs_result result,
+                        const hcs_error *err)
 {
-    list_for_each(calls, n)
-        call_answer_later(e, container_of(n, struct call, link), result, err);
+    list_for_each(calls, n) call_answer_later(e, container_of(n, struct call, link), result, err);
 }
 
 void call_no_memory(struct call *call)
@@ -84,9 +83,11 @@ void call_no_memory(struct call *call)
     call_fail_now(call, err.code, &err);
 }
 
-void calls_answer_exit(struct engine *e, struct list *waiters, const hcs_exit *exit, const char *detail)
+void calls_answer_exit(struct engine *e, struct list *waiters, const hcs_exit *exit,
+                       const char *detail)
 {
-    list_for_each(waiters, n) {
+    list_for_each(waiters, n)
+    {
         struct call *call = container_of(n, struct call, link);
 
         call->exit = *exit;
@@ -181,7 +182,8 @@ static int add_sources(struct engine *e)
     if (r >= 0)
         r = sd_event_source_set_priority(e->turn, SD_EVENT_PRIORITY_NORMAL + 50);
     if (r >= 0)
-        r = sd_event_add_time_relative(e->options.loop, &e->retry, CLOCK_MONOTONIC, RETRY_US, 0, on_retry, e);
+        r = sd_event_add_time_relative(e->options.loop, &e->retry, CLOCK_MONOTONIC, RETRY_US, 0,
+                                       on_retry, e);
     if (r >= 0)
         r = sd_event_source_set_enabled(e->retry, SD_EVENT_OFF);
     return r;
@@ -214,8 +216,7 @@ void engine_drop(struct engine *e)
 {
     if (!e)
         return;
-    list_for_each(&e->systems, n)
-        system_free(container_of(n, struct system, link));
+    list_for_each(&e->systems, n) system_free(container_of(n, struct system, link));
     sd_event_source_unref(e->turn);
     sd_event_source_unref(e->retry);
     free(e);
@@ -230,8 +231,8 @@ uint32_t engine_cleaning(const struct engine *e)
 {
     uint32_t n_cleaning = 0;
 
-    list_for_each(&e->systems, n)
-        n_cleaning += container_of(n, struct system, link)->state == STATE_STOPPED;
+    list_for_each(&e->systems, n) n_cleaning +=
+        container_of(n, struct system, link)->state == STATE_STOPPED;
     return n_cleaning;
 }
 

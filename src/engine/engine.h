@@ -1,10 +1,10 @@
 /* engine.h - compute systems, their processes and the stream of what happens to them.
  *
- * The engine decides what a request and a happening mean; drivers make things happen; whoever asks (the
- * Varlink side, a test) hands in a call and gets one answer.  Loop thread only.
+ * The engine decides what a request and a happening mean; drivers make things happen; whoever asks
+ * (the Varlink side, a test) hands in a call and gets one answer.  Loop thread only.
  *
- * An answer that has to do with an event is given after that event is durable and was offered to the
- * streams.
+ * An answer that has to do with an event is given after that event is durable and was offered to
+ * the streams.
  */
 #ifndef HCS_ENGINE_ENGINE_H
 #define HCS_ENGINE_ENGINE_H
@@ -21,14 +21,14 @@ struct engine;
 struct engine_options {
     sd_event *loop;
     struct evlog *log;
-    const char *run_dir;            /* absolute; systems get a directory each below it */
-    struct driver *namespaces;      /* for containers; NULL when this host can run none... */
-    const char *no_namespaces;      /* ...and then why */
-    struct driver *plain;           /* for isolation none; NULL: refused */
-    int shared;                     /* others use this service too: isolation none is refused */
+    const char *run_dir;       /* absolute; systems get a directory each below it */
+    struct driver *namespaces; /* for containers; NULL when this host can run none... */
+    const char *no_namespaces; /* ...and then why */
+    struct driver *plain;      /* for isolation none; NULL: refused */
+    int shared;                /* others use this service too: isolation none is refused */
     uint32_t systems_max;
-    uint32_t processes_max;         /* for each system, running */
-    void (*gone)(void *context);    /* NULL, or told after a system was cleaned up */
+    uint32_t processes_max;      /* for each system, running */
+    void (*gone)(void *context); /* NULL, or told after a system was cleaned up */
     void *gone_context;
 };
 
@@ -39,10 +39,11 @@ struct answer {
     uint32_t process_id;            /* process create */
     const hcs_exit *exit;           /* waits */
     const char *detail;
-    json_t *json;                   /* properties, list; borrowed */
+    json_t *json; /* properties, list; borrowed */
 };
 
-/* One request.  Embed it; it may be dropped (call_drop) at any time before its answer, and then there is none. */
+/* One request.  Embed it; it may be dropped (call_drop) at any time before its answer, and then
+ * there is none. */
 struct call {
     void (*answered)(struct call *call, const struct answer *answer);
 
@@ -51,19 +52,20 @@ struct call {
     hcs_result result;
     hcs_error err;
     hcs_exit exit;
-    char *text;                     /* a document that waits, or the detail of the answer */
+    char *text; /* a document that waits, or the detail of the answer */
     char id[129];
-    uint32_t number;                /* process */
+    uint32_t number; /* process */
     uint32_t process_id;
     uint64_t incarnation;
-    hcs_event_system system;        /* its strings are the engine's */
+    hcs_event_system system; /* its strings are the engine's */
     int has_system, has_exit;
 };
 
 void call_init(struct call *call, void (*answered)(struct call *call, const struct answer *answer));
 void call_drop(struct call *call);
 
-_must_use_ hcs_result engine_new(const struct engine_options *options, struct engine **out, hcs_error *err);
+_must_use_ hcs_result engine_new(const struct engine_options *options, struct engine **out,
+                                 hcs_error *err);
 void engine_drop(struct engine *e);
 
 struct evlog *engine_log(struct engine *e);
@@ -74,7 +76,8 @@ uint32_t engine_busy(const struct engine *e);
 /* Those of them that have ended, or could not be created, and are being cleaned up. */
 uint32_t engine_cleaning(const struct engine *e);
 
-/* Each is answered once, perhaps before it returns.  @incarnation 0 means whatever system has the id. */
+/* Each is answered once, perhaps before it returns.  @incarnation 0 means whatever system has the
+ * id. */
 void engine_create(struct engine *e, struct call *call, const char *id, const char *document);
 void engine_open(struct engine *e, struct call *call, const char *id);
 void engine_start(struct engine *e, struct call *call, const char *id, uint64_t incarnation);
@@ -86,12 +89,12 @@ void engine_properties(struct engine *e, struct call *call, const char *id, uint
 void engine_list(struct engine *e, struct call *call, const char *query_opt);
 
 /* @fds are borrowed for the call. */
-void engine_process_create(struct engine *e, struct call *call, const char *id, uint64_t incarnation,
-                           const struct doc_process *doc, const int fds[3]);
+void engine_process_create(struct engine *e, struct call *call, const char *id,
+                           uint64_t incarnation, const struct doc_process *doc, const int fds[3]);
 void engine_process_wait(struct engine *e, struct call *call, const char *id, uint64_t incarnation,
                          uint32_t process_id);
-void engine_process_signal(struct engine *e, struct call *call, const char *id, uint64_t incarnation,
-                           uint32_t process_id, int signal);
+void engine_process_signal(struct engine *e, struct call *call, const char *id,
+                           uint64_t incarnation, uint32_t process_id, int signal);
 
 /* A reader of the log. */
 struct sub {
@@ -100,9 +103,9 @@ struct sub {
     /* the engine's */
     struct list link;
     struct engine *engine;
-    uint64_t position;              /* newest event it has seen or that was not for it */
-    uint64_t incarnation;           /* 0: all systems */
-    int blocked;                    /* its sink had no room */
+    uint64_t position;    /* newest event it has seen or that was not for it */
+    uint64_t incarnation; /* 0: all systems */
+    int blocked;          /* its sink had no room */
     int ended;
 };
 
@@ -115,10 +118,11 @@ struct sub_sink {
 
 enum sub_from { SUB_FROM_NOW, SUB_FROM_BEGINNING, SUB_FROM_AFTER };
 
-/* Begin; @system_id_opt limits it to one system, which must be known.  Nothing is delivered before the loop runs. */
+/* Begin; @system_id_opt limits it to one system, which must be known.  Nothing is delivered before
+ * the loop runs. */
 _must_use_ hcs_result sub_open(struct engine *e, struct sub *s, enum sub_from from, uint64_t after,
                                const char *system_id_opt, hcs_error *err);
 void sub_wake(struct sub *s);
-void sub_close(struct sub *s);      /* also one that was never opened, when it is all zero */
+void sub_close(struct sub *s); /* also one that was never opened, when it is all zero */
 
 #endif

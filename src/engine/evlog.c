@@ -1,7 +1,7 @@
 /* evlog.c - the one place where an event gets its number.
- * Owns:    the SQLite file, the counter, events that wait for the commit, the newest ones in memory.
- * Users:   system.c appends, engine.c commits, sub.c reads.  Loop thread only.
- * Promise: what can be read is durable; what was appended is kept until it is. */
+ * Owns:    the SQLite file, the counter, events that wait for the commit, the newest ones in
+ * memory. Users:   system.c appends, engine.c commits, sub.c reads.  Loop thread only. Promise:
+ * what can be read is durable; what was appended is kept until it is. */
 
 #include "evlog.h"
 
@@ -18,15 +18,15 @@
 #include "buf.h"
 #include "clock.h"
 #include "err.h"
-#include "log.h"
 #include "event.h"
 #include "exit.h"
+#include "log.h"
 
 #define SLOT_MAX ((size_t) 64 * 1024)
-#define TAIL_MAX 512u              /* newest events kept in memory */
+#define TAIL_MAX 512u /* newest events kept in memory */
 #define TAIL_BYTES_MAX ((size_t) 256 * 1024)
 #define READ_AT_ONCE 64
-#define CHECKPOINT_SOON 256        /* WAL pages after which an idle moment is used */
+#define CHECKPOINT_SOON 256 /* WAL pages after which an idle moment is used */
 #define CHECKPOINT_NOW 4096
 
 struct evlog_slot {
@@ -39,15 +39,27 @@ struct evlog_slot {
 
 struct ended_row {
     struct list link;
-    struct evlog_ended ended;      /* its strings point into the copies below */
+    struct evlog_ended ended; /* its strings point into the copies below */
     char *id;
     char *owner;
     char *detail;
 };
 
 enum statement {
-    ST_BEGIN, ST_COMMIT, ST_ROLLBACK, ST_APPEND, ST_TRIM, ST_READ, ST_READ_SYSTEM, ST_META, ST_REMEMBER,
-    ST_TRIM_ENDED, ST_FIND_ENDED, ST_LIST_ENDED, ST_FORGET_ENDED, N_STATEMENTS
+    ST_BEGIN,
+    ST_COMMIT,
+    ST_ROLLBACK,
+    ST_APPEND,
+    ST_TRIM,
+    ST_READ,
+    ST_READ_SYSTEM,
+    ST_META,
+    ST_REMEMBER,
+    ST_TRIM_ENDED,
+    ST_FIND_ENDED,
+    ST_LIST_ENDED,
+    ST_FORGET_ENDED,
+    N_STATEMENTS
 };
 
 static const char *const statement_text[N_STATEMENTS] = {
@@ -67,11 +79,13 @@ static const char *const statement_text[N_STATEMENTS] = {
                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [ST_TRIM_ENDED] = "DELETE FROM ended WHERE incarnation <= "
                       "(SELECT incarnation FROM ended ORDER BY incarnation DESC LIMIT 1 OFFSET ?1)",
-    [ST_FIND_ENDED] = "SELECT incarnation, id, owner, type, isolation, first_sequence, exit_sequence, "
-                      "exit, detail FROM ended WHERE id = ?1 AND (?2 = 0 OR incarnation = ?2) "
-                      "ORDER BY incarnation DESC LIMIT 1",
-    [ST_LIST_ENDED] = "SELECT incarnation, id, owner, type, isolation, first_sequence, exit_sequence, "
-                      "exit, detail FROM ended ORDER BY incarnation",
+    [ST_FIND_ENDED] =
+        "SELECT incarnation, id, owner, type, isolation, first_sequence, exit_sequence, "
+        "exit, detail FROM ended WHERE id = ?1 AND (?2 = 0 OR incarnation = ?2) "
+        "ORDER BY incarnation DESC LIMIT 1",
+    [ST_LIST_ENDED] =
+        "SELECT incarnation, id, owner, type, isolation, first_sequence, exit_sequence, "
+        "exit, detail FROM ended ORDER BY incarnation",
     [ST_FORGET_ENDED] = "DELETE FROM ended WHERE incarnation = ?1",
 };
 
@@ -79,7 +93,8 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS event (sequence INTEGER PRIMARY KEY, incarnation INTEGER NOT NULL, "
     "kind INTEGER NOT NULL, body TEXT NOT NULL);"
     "CREATE TABLE IF NOT EXISTS ended (incarnation INTEGER PRIMARY KEY, id TEXT NOT NULL, "
-    "owner TEXT NOT NULL, type TEXT NOT NULL, isolation TEXT NOT NULL, first_sequence INTEGER NOT NULL, "
+    "owner TEXT NOT NULL, type TEXT NOT NULL, isolation TEXT NOT NULL, first_sequence INTEGER NOT "
+    "NULL, "
     "exit_sequence INTEGER NOT NULL, exit TEXT NOT NULL, detail TEXT NOT NULL);"
     "CREATE INDEX IF NOT EXISTS ended_by_id ON ended (id, incarnation);"
     "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;";
@@ -87,17 +102,17 @@ static const char schema[] =
 struct evlog {
     sqlite3 *db;
     sqlite3_stmt *statements[N_STATEMENTS];
-    sd_event_source *checkpoint;   /* idle priority; NULL without a loop */
+    sd_event_source *checkpoint; /* idle priority; NULL without a loop */
     struct evlog_options options;
     char id[SD_ID128_STRING_MAX];
     uint64_t first;
-    uint64_t last;                 /* durable */
-    uint64_t next;                 /* number of the next event */
-    uint64_t incarnation;          /* last given */
+    uint64_t last;        /* durable */
+    uint64_t next;        /* number of the next event */
+    uint64_t incarnation; /* last given */
     uint64_t incarnation_saved;
-    struct list pending;           /* slots */
-    struct list ended;             /* rows for the next commit */
-    struct list tail;              /* durable slots, newest last */
+    struct list pending; /* slots */
+    struct list ended;   /* rows for the next commit */
+    struct list tail;    /* durable slots, newest last */
     size_t n_tail;
     size_t tail_bytes;
     int wal_pages;
@@ -112,7 +127,8 @@ static hcs_result fail_db(struct evlog *log, const char *what, hcs_error *err)
         result = HCS_E_WIN32_DISK_FULL;
     else if (code == SQLITE_NOMEM)
         result = HCS_E_OUTOFMEMORY;
-    return fail(err, result, "evlog", "%s '%s': %s", what, log->options.path, sqlite3_errmsg(log->db));
+    return fail(err, result, "evlog", "%s '%s': %s", what, log->options.path,
+                sqlite3_errmsg(log->db));
 }
 
 /* Run a statement that gives no row. */
@@ -214,7 +230,8 @@ static int load_position(struct evlog *log)
     log->next = log->last + 1;
     log->incarnation = log->incarnation_saved = given;
     log->id[0] = 0;
-    if (sqlite3_prepare_v2(log->db, "SELECT value FROM meta WHERE name = 'log'", -1, &st, NULL) == SQLITE_OK &&
+    if (sqlite3_prepare_v2(log->db, "SELECT value FROM meta WHERE name = 'log'", -1, &st, NULL) ==
+            SQLITE_OK &&
         sqlite3_step(st) == SQLITE_ROW)
         snprintf(log->id, sizeof log->id, "%s", (const char *) sqlite3_column_text(st, 0));
     sqlite3_finalize(st);
@@ -297,8 +314,9 @@ hcs_result evlog_open(sd_event *loop, const struct evlog_options *options, struc
         r = open_and_load(log);
     }
     if (r != SQLITE_OK) {
-        hcs_result result = fail_db(log, (r & 0xff) == SQLITE_BUSY ? "another hcsd uses the event log"
-                                                                   : "open event log", err);
+        hcs_result result = fail_db(
+            log, (r & 0xff) == SQLITE_BUSY ? "another hcsd uses the event log" : "open event log",
+            err);
         evlog_close(log);
         return result;
     }
@@ -320,7 +338,8 @@ static void drop_ended_row(struct ended_row *row)
 
 static void drop_slots(struct list *slots)
 {
-    list_for_each(slots, n) {
+    list_for_each(slots, n)
+    {
         list_remove(n);
         evlog_slot_drop(container_of(n, struct evlog_slot, link));
     }
@@ -332,7 +351,8 @@ void evlog_close(struct evlog *log)
         return;
     drop_slots(&log->pending);
     drop_slots(&log->tail);
-    list_for_each(&log->ended, n) {
+    list_for_each(&log->ended, n)
+    {
         list_remove(n);
         drop_ended_row(container_of(n, struct ended_row, link));
     }
@@ -485,12 +505,14 @@ static int write_pending(struct evlog *log, uint64_t *out_first)
 {
     int r = SQLITE_OK;
 
-    list_for_each(&log->pending, n) {
+    list_for_each(&log->pending, n)
+    {
         r = write_slot(log, container_of(n, struct evlog_slot, link));
         if (r != SQLITE_OK)
             return r;
     }
-    list_for_each(&log->ended, m) {
+    list_for_each(&log->ended, m)
+    {
         r = write_ended(log, &container_of(m, struct ended_row, link)->ended);
         if (r != SQLITE_OK)
             return r;
@@ -502,7 +524,8 @@ static int write_pending(struct evlog *log, uint64_t *out_first)
 
 static void keep_in_tail(struct evlog *log)
 {
-    list_for_each(&log->pending, n) {
+    list_for_each(&log->pending, n)
+    {
         struct evlog_slot *slot = container_of(n, struct evlog_slot, link);
 
         list_remove(n);
@@ -543,7 +566,8 @@ hcs_result evlog_commit(struct evlog *log, hcs_error *err)
     log->last = log->next - 1;
     log->incarnation_saved = log->incarnation;
     keep_in_tail(log);
-    list_for_each(&log->ended, n) {
+    list_for_each(&log->ended, n)
+    {
         list_remove(n);
         drop_ended_row(container_of(n, struct ended_row, link));
     }
@@ -557,9 +581,10 @@ static hcs_result visit_rows(struct evlog *log, sqlite3_stmt *st, evlog_visit vi
     int r;
 
     while ((r = sqlite3_step(st)) == SQLITE_ROW)
-        if (!visit(context, (uint64_t) sqlite3_column_int64(st, 0), (uint64_t) sqlite3_column_int64(st, 1),
-                   (hcs_event_kind) sqlite3_column_int64(st, 2), (const char *) sqlite3_column_text(st, 3),
-                   (size_t) sqlite3_column_bytes(st, 3)))
+        if (!visit(context, (uint64_t) sqlite3_column_int64(st, 0),
+                   (uint64_t) sqlite3_column_int64(st, 1),
+                   (hcs_event_kind) sqlite3_column_int64(st, 2),
+                   (const char *) sqlite3_column_text(st, 3), (size_t) sqlite3_column_bytes(st, 3)))
             break;
     if (r != SQLITE_ROW && r != SQLITE_DONE)
         result = fail_db(log, "read event log", err);
@@ -568,7 +593,8 @@ static hcs_result visit_rows(struct evlog *log, sqlite3_stmt *st, evlog_visit vi
     return result;
 }
 
-hcs_result evlog_read(struct evlog *log, uint64_t after, evlog_visit visit, void *context, hcs_error *err)
+hcs_result evlog_read(struct evlog *log, uint64_t after, evlog_visit visit, void *context,
+                      hcs_error *err)
 {
     struct evlog_slot *oldest = list_first(&log->tail, struct evlog_slot, link);
     sqlite3_stmt *st = log->statements[ST_READ];
@@ -583,7 +609,8 @@ hcs_result evlog_read(struct evlog *log, uint64_t after, evlog_visit visit, void
     }
     /* readers that keep up stand at the end: walk back from there, then forward */
     struct list *at = log->tail.prev;
-    while (at->prev != &log->tail && container_of(at, struct evlog_slot, link)->sequence > after + 1)
+    while (at->prev != &log->tail &&
+           container_of(at, struct evlog_slot, link)->sequence > after + 1)
         at = at->prev;
     for (; at != &log->tail && left-- > 0; at = at->next) {
         struct evlog_slot *slot = container_of(at, struct evlog_slot, link);
@@ -595,8 +622,9 @@ hcs_result evlog_read(struct evlog *log, uint64_t after, evlog_visit visit, void
     return HCS_OK;
 }
 
-hcs_result evlog_read_system(struct evlog *log, uint64_t incarnation, hcs_event_kind kind, uint64_t first,
-                             uint64_t last, evlog_visit visit, void *context, hcs_error *err)
+hcs_result evlog_read_system(struct evlog *log, uint64_t incarnation, hcs_event_kind kind,
+                             uint64_t first, uint64_t last, evlog_visit visit, void *context,
+                             hcs_error *err)
 {
     sqlite3_stmt *st = log->statements[ST_READ_SYSTEM];
 
@@ -658,7 +686,8 @@ hcs_result evlog_find_ended(struct evlog *log, const char *id, uint64_t incarnat
     return r < 0 ? r : visited;
 }
 
-hcs_result evlog_list_ended(struct evlog *log, evlog_visit_ended visit, void *context, hcs_error *err)
+hcs_result evlog_list_ended(struct evlog *log, evlog_visit_ended visit, void *context,
+                            hcs_error *err)
 {
     int visited = 0;
 

@@ -1,7 +1,8 @@
 /* process.c - the processes of a system: their start, their end, and who asks for it.
  * Owns:    struct process.
- * Users:   hcsd's methods from above, the drivers through driver_events from below.  Loop thread only.
- * Promise: one PROCESS_EXITED for each PROCESS_STARTED, before the SYSTEM_EXITED of its system. */
+ * Users:   hcsd's methods from above, the drivers through driver_events from below.  Loop thread
+ * only. Promise: one PROCESS_EXITED for each PROCESS_STARTED, before the SYSTEM_EXITED of its
+ * system. */
 
 #include <assert.h>
 #include <signal.h>
@@ -13,8 +14,9 @@
 #include "log.h"
 #include "system.h"
 
-#define REMEMBERED_PROCESSES 64u   /* ended processes of a living system kept at hand; older ones are in the log */
-#define ARGUMENTS_SHOWN 4096u      /* bytes of a command line that its event shows */
+#define REMEMBERED_PROCESSES                                                                       \
+    64u /* ended processes of a living system kept at hand; older ones are in the log */
+#define ARGUMENTS_SHOWN 4096u /* bytes of a command line that its event shows */
 
 void process_free(struct process *p)
 {
@@ -27,7 +29,8 @@ void process_free(struct process *p)
 
 static struct process *process_by_number(struct system *s, uint32_t number)
 {
-    list_for_each(&s->processes, n) {
+    list_for_each(&s->processes, n)
+    {
         struct process *p = container_of(n, struct process, link);
 
         if (p->number == number)
@@ -36,8 +39,8 @@ static struct process *process_by_number(struct system *s, uint32_t number)
     return NULL;
 }
 
-/* {"ProcessId":N,"CommandArgs":[...]}, with the arguments cut when they are long.  The environment is not
- * shown: it is where secrets are. */
+/* {"ProcessId":N,"CommandArgs":[...]}, with the arguments cut when they are long.  The environment
+ * is not shown: it is where secrets are. */
 static char *started_detail(uint32_t pid, const char *arguments)
 {
     json_error_t ignored;
@@ -49,7 +52,8 @@ static char *started_detail(uint32_t pid, const char *arguments)
     return text;
 }
 
-void process_on_started(struct driver_system *at_driver, uint64_t number, uint32_t process, uint32_t pid)
+void process_on_started(struct driver_system *at_driver, uint64_t number, uint32_t process,
+                        uint32_t pid)
 {
     struct system *s = system_at_driver(at_driver);
     struct job *job = job_find(s, number);
@@ -66,8 +70,7 @@ void process_on_started(struct driver_system *at_driver, uint64_t number, uint32
     event.detail = detail ? detail : "";
     event.detail_length = strlen(event.detail);
     (void) system_append(s, NULL, &event);
-    list_for_each(&job->calls, n)
-        container_of(n, struct call, link)->process_id = pid;
+    list_for_each(&job->calls, n) container_of(n, struct call, link)->process_id = pid;
     calls_answer_later(s->engine, &job->calls, HCS_OK, NULL);
     job_end(job);
 }
@@ -80,8 +83,9 @@ void process_on_exited(struct driver_system *at_driver, uint32_t number, const h
     _cleanup_(free_drop) char *detail = NULL;
 
     if (!p || !p->started || p->exited) {
-        log_line(LOG_LINE_ERROR, "system '%s': driver %s told the end of process %u twice or before its start",
-                         s->id, system_ops(s)->name, number);
+        log_line(LOG_LINE_ERROR,
+                 "system '%s': driver %s told the end of process %u twice or before its start",
+                 s->id, system_ops(s)->name, number);
         return;
     }
     p->exited = 1;
@@ -102,7 +106,8 @@ void processes_end_unseen(struct system *s)
 {
     hcs_exit unknown = exit_unknown("the system ended before the end of the process was seen");
 
-    list_for_each(&s->processes, n) {
+    list_for_each(&s->processes, n)
+    {
         struct process *p = container_of(n, struct process, link);
 
         if (p->started && !p->exited)
@@ -110,7 +115,8 @@ void processes_end_unseen(struct system *s)
     }
 }
 
-void process_create_failed(struct system *s, struct job *job, hcs_result result, const hcs_error *err)
+void process_create_failed(struct system *s, struct job *job, hcs_result result,
+                           const hcs_error *err)
 {
     struct process *p = job->process;
 
@@ -122,7 +128,8 @@ void process_create_failed(struct system *s, struct job *job, hcs_result result,
 
 static void forget_old_processes(struct system *s)
 {
-    list_for_each(&s->processes, n) {
+    list_for_each(&s->processes, n)
+    {
         struct process *p = container_of(n, struct process, link);
 
         if (s->n_processes <= REMEMBERED_PROCESSES)
@@ -166,8 +173,7 @@ static uint32_t running_processes(struct system *s)
 {
     uint32_t n_running = 0;
 
-    list_for_each(&s->processes, n)
-        n_running += !container_of(n, struct process, link)->exited;
+    list_for_each(&s->processes, n) n_running += !container_of(n, struct process, link)->exited;
     return n_running;
 }
 
@@ -197,13 +203,13 @@ static hcs_result admit_process(struct system *s, hcs_error *err)
     uint32_t n = running_processes(s);
 
     if (r >= 0 && n >= s->engine->options.processes_max)
-        r = fail(err, HCS_E_WIN32_BUSY, "engine.process", "system '%s' runs %u processes, as many as are allowed",
-                 s->id, n);
+        r = fail(err, HCS_E_WIN32_BUSY, "engine.process",
+                 "system '%s' runs %u processes, as many as are allowed", s->id, n);
     return r;
 }
 
-void engine_process_create(struct engine *e, struct call *call, const char *id, uint64_t incarnation,
-                           const struct doc_process *doc, const int fds[3])
+void engine_process_create(struct engine *e, struct call *call, const char *id,
+                           uint64_t incarnation, const struct doc_process *doc, const int fds[3])
 {
     struct system *s = system_find_living(e, call, id, incarnation);
     hcs_error err = HCS_ERROR_INIT;
@@ -235,7 +241,8 @@ static struct process *process_by_pid(struct system *s, uint32_t pid)
 {
     struct process *found = NULL;
 
-    list_for_each(&s->processes, n) {
+    list_for_each(&s->processes, n)
+    {
         struct process *p = container_of(n, struct process, link);
 
         if (p->started && p->pid == pid)
@@ -250,8 +257,8 @@ struct recalled_process {
     int found;
 };
 
-static int on_old_process(void *context, uint64_t sequence, uint64_t incarnation, hcs_event_kind kind,
-                          const char *bytes, size_t length)
+static int on_old_process(void *context, uint64_t sequence, uint64_t incarnation,
+                          hcs_event_kind kind, const char *bytes, size_t length)
 {
     struct recalled_process *wanted = context;
     hcs_event event = HCS_EVENT_INIT;
@@ -260,7 +267,8 @@ static int on_old_process(void *context, uint64_t sequence, uint64_t incarnation
     (void) sequence;
     (void) incarnation;
     (void) kind;
-    if (json && event_view(json, &event, NULL) >= 0 && event.process_id == wanted->pid && event.has_exit) {
+    if (json && event_view(json, &event, NULL) >= 0 && event.process_id == wanted->pid &&
+        event.has_exit) {
         wanted->found = 1;
         wanted->call->exit = event.exit;
         wanted->call->has_exit = 1;
@@ -281,7 +289,8 @@ static void on_range(void *context, const struct evlog_ended *ended)
 }
 
 /* A process that is no longer at hand: its exit is in the log, as long as that goes back. */
-static void recall_process(struct engine *e, struct call *call, const char *id, uint64_t incarnation, uint32_t pid)
+static void recall_process(struct engine *e, struct call *call, const char *id,
+                           uint64_t incarnation, uint32_t pid)
 {
     struct system *s = system_find_readable(e, id, incarnation);
     struct recalled_process wanted = { .call = call, .pid = pid };
@@ -299,9 +308,11 @@ static void recall_process(struct engine *e, struct call *call, const char *id, 
         r = fail(&err, HCS_E_SYSTEM_NOT_FOUND, "engine.process", "no system '%s'", id);
     if (r > 0)
         r = evlog_read_system(e->options.log, range.system.incarnation, HCS_EVENT_PROCESS_EXITED,
-                              range.first_sequence, range.exit_sequence, on_old_process, &wanted, &err);
+                              range.first_sequence, range.exit_sequence, on_old_process, &wanted,
+                              &err);
     if (r >= 0 && !wanted.found)
-        r = fail(&err, HCS_E_WIN32_NOT_FOUND, "engine.process", "system '%s' has no process %u", id, pid);
+        r = fail(&err, HCS_E_WIN32_NOT_FOUND, "engine.process", "system '%s' has no process %u", id,
+                 pid);
     if (r < 0)
         call_fail_now(call, r, &err);
     else
@@ -326,8 +337,8 @@ void engine_process_wait(struct engine *e, struct call *call, const char *id, ui
     calls_answer_exit(e, &p->waiters, &p->exit, detail);
 }
 
-void engine_process_signal(struct engine *e, struct call *call, const char *id, uint64_t incarnation,
-                           uint32_t process_id, int signal)
+void engine_process_signal(struct engine *e, struct call *call, const char *id,
+                           uint64_t incarnation, uint32_t process_id, int signal)
 {
     struct system *s = system_find_living(e, call, id, incarnation);
     struct process *p;
@@ -340,10 +351,11 @@ void engine_process_signal(struct engine *e, struct call *call, const char *id, 
     if (signal < 0 || signal > SIGRTMAX)
         r = fail(&err, HCS_E_INVALIDARG, "engine.signal", "%d is not a signal", signal);
     else if (!p)
-        r = fail(&err, HCS_E_WIN32_NOT_FOUND, "engine.signal", "system '%s' has no process %u", id, process_id);
+        r = fail(&err, HCS_E_WIN32_NOT_FOUND, "engine.signal", "system '%s' has no process %u", id,
+                 process_id);
     else if (p->exited)
-        r = fail(&err, HCS_E_PROCESS_ALREADY_STOPPED, "engine.signal", "process %u of system '%s' has exited",
-                 process_id, id);
+        r = fail(&err, HCS_E_PROCESS_ALREADY_STOPPED, "engine.signal",
+                 "process %u of system '%s' has exited", process_id, id);
     else if (signal != 0) /* 0 only asks whether it runs, as kill(2) has it */
         r = system_ops(s)->process_signal(s->driver, &s->at_driver, p->number, signal, &err);
     if (r < 0)

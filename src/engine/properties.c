@@ -10,19 +10,25 @@
 static const char *exit_type_text(const hcs_exit *exit)
 {
     switch (exit->type) {
-    case HCS_EXIT_TYPE_GRACEFUL: return "GracefulExit";
-    case HCS_EXIT_TYPE_FORCED: return "ForcedExit";
-    case HCS_EXIT_TYPE_UNEXPECTED: return "UnexpectedExit";
-    default: return "Unknown";
+    case HCS_EXIT_TYPE_GRACEFUL:
+        return "GracefulExit";
+    case HCS_EXIT_TYPE_FORCED:
+        return "ForcedExit";
+    case HCS_EXIT_TYPE_UNEXPECTED:
+        return "UnexpectedExit";
+    default:
+        return "Unknown";
     }
 }
 
 /* HCS's Properties, and what HCS has no field for: Isolation, Incarnation, Exit. */
-static json_t *basic_properties(const hcs_event_system *system, const char *state, const hcs_exit *exit_opt)
+static json_t *basic_properties(const hcs_event_system *system, const char *state,
+                                const hcs_exit *exit_opt)
 {
-    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "Id", system->id, "SystemType", system->type,
-                             "RuntimeOsType", "Linux", "Owner", system->owner, "State", state,
-                             "Isolation", system->isolation, "Incarnation", (json_int_t) system->incarnation);
+    json_t *json =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "Id", system->id, "SystemType",
+                  system->type, "RuntimeOsType", "Linux", "Owner", system->owner, "State", state,
+                  "Isolation", system->isolation, "Incarnation", (json_int_t) system->incarnation);
 
     if (json && exit_opt) {
         json_object_set_new(json, "Stopped", json_true());
@@ -38,11 +44,13 @@ static json_t *living_properties(struct system *s, int whole)
     json_t *json, *list;
 
     system_view(s, &view);
-    json = basic_properties(&view, state_name(s->state), s->state == STATE_STOPPED ? &s->exit : NULL);
+    json =
+        basic_properties(&view, state_name(s->state), s->state == STATE_STOPPED ? &s->exit : NULL);
     if (!json || !whole)
         return json;
     list = json_array();
-    list_for_each(&s->processes, n) {
+    list_for_each(&s->processes, n)
+    {
         struct process *p = container_of(n, struct process, link);
 
         if (p->started && !p->exited)
@@ -129,14 +137,15 @@ void engine_list(struct engine *e, struct call *call, const char *query_opt)
         call_fail_now(call, r, &err);
         return;
     }
-    list_for_each(&e->systems, n) {
+    list_for_each(&e->systems, n)
+    {
         struct system *s = container_of(n, struct system, link);
         hcs_event_system view;
 
         system_view(s, &view);
-        if (system_find_readable(e, s->id, s->incarnation) && doc_query_matches(query, view.id, view.type, view.owner))
+        if (system_find_readable(e, s->id, s->incarnation) &&
+            doc_query_matches(query, view.id, view.type, view.owner))
             json_array_append_new(listing.list, living_properties(s, 0));
     }
     answer_json(call, listing.list);
 }
-

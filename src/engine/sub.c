@@ -1,7 +1,7 @@
 /* sub.c - who wants an event?  Readers of the log, each with its own position.
  * Owns:    the positions.
- * Users:   the Varlink side opens and closes them, engine.c pumps after each commit.  Loop thread only.
- * Promise: a reader that does not read costs a position; nobody waits for it. */
+ * Users:   the Varlink side opens and closes them, engine.c pumps after each commit.  Loop thread
+ * only. Promise: a reader that does not read costs a position; nobody waits for it. */
 
 #include <assert.h>
 #include <string.h>
@@ -78,7 +78,8 @@ void subs_pump(struct engine *e)
 {
     int more = 0;
 
-    list_for_each(&e->subs, n) {
+    list_for_each(&e->subs, n)
+    {
         struct sub *s = container_of(n, struct sub, link);
 
         more |= pump_one(s);

@@ -1,7 +1,8 @@
 /* system.c - one compute system: what a request and a happening mean for it.
  * Owns:    systems, their processes and the verbs under way.
- * Users:   hcsd's methods from above, the drivers through driver_events from below.  Loop thread only.
- * Promise: one SYSTEM_EXITED for each system that was created, after the exits of all its processes. */
+ * Users:   hcsd's methods from above, the drivers through driver_events from below.  Loop thread
+ * only. Promise: one SYSTEM_EXITED for each system that was created, after the exits of all its
+ * processes. */
 
 #include "system.h"
 
@@ -13,13 +14,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-
 #include "clock.h"
 #include "err.h"
-#include "log.h"
 #include "event.h"
 #include "exit.h"
 #include "fd.h"
+#include "log.h"
 
 #define OWNER_MAX 128u
 #define SUCCESSORS_MAX 8u
@@ -38,7 +38,8 @@ const struct driver_ops *system_ops(const struct system *s)
 
 struct system *system_find(struct engine *e, const char *id, uint64_t incarnation)
 {
-    list_for_each(&e->systems, n) {
+    list_for_each(&e->systems, n)
+    {
         struct system *s = container_of(n, struct system, link);
 
         if (strcmp(s->id, id) == 0 && (incarnation == 0 || incarnation == s->incarnation))
@@ -49,8 +50,11 @@ struct system *system_find(struct engine *e, const char *id, uint64_t incarnatio
 
 void system_view(const struct system *s, hcs_event_system *out)
 {
-    *out = (hcs_event_system) {
-        .id = s->id, .incarnation = s->incarnation, .owner = s->doc->owner, .type = "Container",
+    *out = (hcs_event_system){
+        .id = s->id,
+        .incarnation = s->incarnation,
+        .owner = s->doc->owner,
+        .type = "Container",
         .isolation = system_ops(s)->isolation,
     };
 }
@@ -64,7 +68,8 @@ uint64_t system_append(struct system *s, struct evlog_slot *take_slot_opt, hcs_e
 
     system_view(s, &event->system);
     if (!slot || evlog_append(e->options.log, slot, event) < 0) {
-        log_line(LOG_LINE_CRITICAL, "event %u of system '%s' is lost for lack of memory", event->kind, s->id);
+        log_line(LOG_LINE_CRITICAL, "event %u of system '%s' is lost for lack of memory",
+                 event->kind, s->id);
         return 0;
     }
     engine_want_turn(e);
@@ -78,9 +83,12 @@ hcs_result system_step(struct system *s, enum happening what, hcs_error *err)
     hcs_event event = HCS_EVENT_INIT;
 
     if (step.result < 0)
-        return fail(err, step.result, "engine.system", "system '%s' is %s: %s is not possible", s->id,
-                    s->state == STATE_CREATING ? "still being created" :
-                    s->state == STATE_STARTING ? "starting" : state_name(s->state), happening_name(what));
+        return fail(err, step.result, "engine.system", "system '%s' is %s: %s is not possible",
+                    s->id,
+                    s->state == STATE_CREATING   ? "still being created"
+                    : s->state == STATE_STARTING ? "starting"
+                                                 : state_name(s->state),
+                    happening_name(what));
     s->state = step.next;
     if (step.event == HCS_EVENT_INVALID || step.event == HCS_EVENT_SYSTEM_EXITED)
         return HCS_OK;
@@ -118,7 +126,8 @@ void job_end(struct job *job)
 
 struct job *job_find(struct system *s, uint64_t number)
 {
-    list_for_each(&s->jobs, n) {
+    list_for_each(&s->jobs, n)
+    {
         struct job *job = container_of(n, struct job, link);
 
         if (job->number == number)
@@ -132,10 +141,8 @@ struct job *job_find(struct system *s, uint64_t number)
 void system_free(struct system *s)
 {
     assert(list_is_empty(&s->successors) || s->engine->n_systems > 0);
-    list_for_each(&s->processes, n)
-        process_free(container_of(n, struct process, link));
-    list_for_each(&s->jobs, m)
-        job_end(container_of(m, struct job, link));
+    list_for_each(&s->processes, n) process_free(container_of(n, struct process, link));
+    list_for_each(&s->jobs, m) job_end(container_of(m, struct job, link));
     if (s->at_driver.tell)
         system_ops(s)->forget(s->driver, &s->at_driver);
     list_remove(&s->link);
@@ -168,8 +175,8 @@ static void system_gone(struct system *s)
 
     if (dir_remove(s->run_dir, &err) < 0)
         log_line(LOG_LINE_WARNING, "system '%s': %s", s->id, err.text);
-    list_for_each(&s->jobs, n)
-        calls_answer_later(e, &container_of(n, struct job, link)->calls, HCS_E_SYSTEM_ALREADY_STOPPED, NULL);
+    list_for_each(&s->jobs, n) calls_answer_later(e, &container_of(n, struct job, link)->calls,
+                                                  HCS_E_SYSTEM_ALREADY_STOPPED, NULL);
     list_init(&successors);
     list_move_all(&successors, &s->successors);
     system_free(s);
@@ -200,13 +207,14 @@ static void created(struct system *s, struct job *job, hcs_result result, const 
         calls_answer_later(s->engine, &job->calls, result, err);
         job_end(job);
         s->state = STATE_STOPPED;
-        s->ended_durably = 1;      /* there is no event to wait for */
+        s->ended_durably = 1; /* there is no event to wait for */
         clean(s);
         return;
     }
     (void) system_step(s, HAPPENED_CREATED, NULL);
     system_view(s, &view);
-    list_for_each(&job->calls, n) {
+    list_for_each(&job->calls, n)
+    {
         struct call *call = container_of(n, struct call, link);
 
         call->system = view;
@@ -239,18 +247,21 @@ static void terminated(struct system *s, struct job *job, hcs_result result, con
     if (result >= 0 && s->state != STATE_STOPPED)
         list_move_all(&s->terminators, &job->calls);
     else
-        calls_answer_later(s->engine, &job->calls, s->state == STATE_STOPPED ? HCS_OK : result, err);
+        calls_answer_later(s->engine, &job->calls, s->state == STATE_STOPPED ? HCS_OK : result,
+                           err);
     job_end(job);
 }
 
-static void on_done(struct driver_system *at_driver, uint64_t number, hcs_result result, const hcs_error *err)
+static void on_done(struct driver_system *at_driver, uint64_t number, hcs_result result,
+                    const hcs_error *err)
 {
     struct system *s = system_at_driver(at_driver);
     struct job *job = job_find(s, number);
 
     if (!job) {
-        log_line(LOG_LINE_ERROR, "system '%s': driver %s answered job %" PRIu64 ", which is not under way",
-                         s->id, system_ops(s)->name, number);
+        log_line(LOG_LINE_ERROR,
+                 "system '%s': driver %s answered job %" PRIu64 ", which is not under way", s->id,
+                 system_ops(s)->name, number);
         return;
     }
     switch (job->want) {
@@ -268,7 +279,8 @@ static void on_done(struct driver_system *at_driver, uint64_t number, hcs_result
         break;
     case HAPPENED_EXIT:
         if (result < 0)
-            log_line(LOG_LINE_WARNING, "system '%s' was not cleaned up whole: %s", s->id, err ? err->text : "");
+            log_line(LOG_LINE_WARNING, "system '%s' was not cleaned up whole: %s", s->id,
+                     err ? err->text : "");
         job_end(job);
         system_gone(s);
         break;
@@ -281,7 +293,9 @@ static void on_done(struct driver_system *at_driver, uint64_t number, hcs_result
 static void remember(struct system *s)
 {
     struct evlog_ended ended = {
-        .first_sequence = s->first_sequence, .exit_sequence = s->exit_sequence, .exit = s->exit,
+        .first_sequence = s->first_sequence,
+        .exit_sequence = s->exit_sequence,
+        .exit = s->exit,
         .detail = s->detail ? s->detail : "",
     };
 
@@ -297,13 +311,15 @@ static void on_exited(struct driver_system *at_driver, const hcs_exit *report)
     hcs_error err = HCS_ERROR_INIT;
 
     if (system_step(s, HAPPENED_EXIT, &err) < 0) {
-        log_line(LOG_LINE_ERROR, "system '%s': driver %s told its end twice: %s", s->id, system_ops(s)->name, err.text);
+        log_line(LOG_LINE_ERROR, "system '%s': driver %s told its end twice: %s", s->id,
+                 system_ops(s)->name, err.text);
         return;
     }
     processes_end_unseen(s);
     s->exit = *report;
     if (s->start_failed && s->exit.how == HCS_EXIT_STATUS)
-        s->exit = exit_of_system(HCS_E_TERMINATED_DURING_START, HCS_EXIT_TYPE_UNEXPECTED, HCS_INITIATOR_INTERNAL);
+        s->exit = exit_of_system(HCS_E_TERMINATED_DURING_START, HCS_EXIT_TYPE_UNEXPECTED,
+                                 HCS_INITIATOR_INTERNAL);
     s->detail = exit_system_status(&s->exit);
     event.kind = HCS_EVENT_SYSTEM_EXITED;
     event.has_exit = 1;
@@ -360,9 +376,10 @@ static hcs_result choose_driver(struct engine *e, const struct doc_system *doc, 
         return HCS_OK;
     }
     if (e->options.shared)
-        return fail(err, HCS_E_ACCESS_DENIED, "engine.create",
-                    "$.Container.IsolationType 'None' is refused: this service is shared with other users, "
-                    "and such programs would run with its rights");
+        return fail(
+            err, HCS_E_ACCESS_DENIED, "engine.create",
+            "$.Container.IsolationType 'None' is refused: this service is shared with other users, "
+            "and such programs would run with its rights");
     if (!e->options.plain)
         return fail(err, HCS_E_WIN32_NOT_SUPPORTED, "engine.create",
                     "$.Container.IsolationType 'None' is not offered by this service");
@@ -370,19 +387,20 @@ static hcs_result choose_driver(struct engine *e, const struct doc_system *doc, 
     return HCS_OK;
 }
 
-static hcs_result admit(struct engine *e, const struct doc_system *doc, struct driver **out, hcs_error *err)
+static hcs_result admit(struct engine *e, const struct doc_system *doc, struct driver **out,
+                        hcs_error *err)
 {
     hcs_result r;
 
     if (strlen(doc->owner) > OWNER_MAX)
-        return fail(err, HCS_E_INVALIDARG, "engine.create", "$.Owner has %zu bytes: at most %u are allowed",
-                    strlen(doc->owner), OWNER_MAX);
+        return fail(err, HCS_E_INVALIDARG, "engine.create",
+                    "$.Owner has %zu bytes: at most %u are allowed", strlen(doc->owner), OWNER_MAX);
     r = choose_driver(e, doc, out, err);
     if (r < 0)
         return r;
     if (e->n_systems >= e->options.systems_max)
-        return fail(err, HCS_E_WIN32_BUSY, "engine.create", "there are %u systems already, as many as are allowed",
-                    e->n_systems);
+        return fail(err, HCS_E_WIN32_BUSY, "engine.create",
+                    "there are %u systems already, as many as are allowed", e->n_systems);
     if (e->log_is_stuck)
         return fail(err, HCS_E_WIN32_DISK_FULL, "engine.create",
                     "the event log cannot be written, so no system is created");
@@ -391,12 +409,14 @@ static hcs_result admit(struct engine *e, const struct doc_system *doc, struct d
 
 static hcs_result make_run_dir(struct system *s, hcs_error *err)
 {
-    if (asprintf(&s->run_dir, "%s/%s.%" PRIu64, s->engine->options.run_dir, s->id, s->incarnation) < 0) {
+    if (asprintf(&s->run_dir, "%s/%s.%" PRIu64, s->engine->options.run_dir, s->id, s->incarnation) <
+        0) {
         s->run_dir = NULL;
         return fail(err, HCS_E_OUTOFMEMORY, "engine.create", "no memory for system '%s'", s->id);
     }
     if (mkdir(s->run_dir, 0700) < 0)
-        return fail_os(err, result_from_errno(errno), errno, "engine.create", "make directory '%s'", s->run_dir);
+        return fail_os(err, result_from_errno(errno), errno, "engine.create", "make directory '%s'",
+                       s->run_dir);
     return HCS_OK;
 }
 
@@ -423,14 +443,18 @@ static hcs_result make_system(struct engine *e, const char *id, struct doc_syste
     list_init(&s->successors);
     list_append(&e->systems, &s->link);
     e->n_systems++;
-    r = s->exit_slot ? make_run_dir(s, err)
-                     : fail(err, HCS_E_OUTOFMEMORY, "engine.create", "no memory for system '%s'", id);
+    r = s->exit_slot
+            ? make_run_dir(s, err)
+            : fail(err, HCS_E_OUTOFMEMORY, "engine.create", "no memory for system '%s'", id);
     if (r < 0) {
         system_free(s);
         return r;
     }
-    s->at_driver = (struct driver_system) {
-        .id = s->id, .incarnation = s->incarnation, .doc = s->doc, .run_dir = s->run_dir,
+    s->at_driver = (struct driver_system){
+        .id = s->id,
+        .incarnation = s->incarnation,
+        .doc = s->doc,
+        .run_dir = s->run_dir,
         .tell = &driver_events,
     };
     *out = s;
@@ -443,8 +467,8 @@ static void create_over(struct system *s, struct call *call, const char *documen
     hcs_error err = HCS_ERROR_INIT;
 
     if (s->state != STATE_STOPPED || s->n_successors >= SUCCESSORS_MAX) {
-        (void) fail(&err, HCS_E_SYSTEM_ALREADY_EXISTS, "engine.create", "there is a system '%s' already (%s)",
-                    s->id, state_name(s->state));
+        (void) fail(&err, HCS_E_SYSTEM_ALREADY_EXISTS, "engine.create",
+                    "there is a system '%s' already (%s)", s->id, state_name(s->state));
         call_fail_now(call, err.code, &err);
         return;
     }
@@ -492,7 +516,8 @@ void engine_create(struct engine *e, struct call *call, const char *id, const ch
 
 /* ---- verbs ---- */
 
-/* A system that is there for reading: not one whose creation failed and that is being cleaned up. */
+/* A system that is there for reading: not one whose creation failed and that is being cleaned up.
+ */
 struct system *system_find_readable(struct engine *e, const char *id, uint64_t incarnation)
 {
     struct system *s = system_find(e, id, incarnation);
@@ -512,7 +537,8 @@ static void fill_from_ended(void *context, const struct evlog_ended *ended)
 }
 
 /* The living system a call means; otherwise the call is answered: not found, or already stopped. */
-struct system *system_find_living(struct engine *e, struct call *call, const char *id, uint64_t incarnation)
+struct system *system_find_living(struct engine *e, struct call *call, const char *id,
+                                  uint64_t incarnation)
 {
     struct system *s = system_find(e, id, incarnation);
     hcs_error err = HCS_ERROR_INIT;
@@ -530,14 +556,16 @@ struct system *system_find_living(struct engine *e, struct call *call, const cha
             r = fail(&err, HCS_E_SYSTEM_NOT_FOUND, "engine.find", "no system '%s'%s", id,
                      incarnation ? " of this handle" : "");
         else if (r > 0)
-            r = fail(&err, HCS_E_SYSTEM_ALREADY_STOPPED, "engine.find", "system '%s' has ended", id);
+            r = fail(&err, HCS_E_SYSTEM_ALREADY_STOPPED, "engine.find", "system '%s' has ended",
+                     id);
     }
     call_fail_now(call, r, &err);
     return NULL;
 }
 
 /* Ask the state table, then hand the verb to the driver. */
-static void verb(struct engine *e, struct call *call, const char *id, uint64_t incarnation, enum happening want)
+static void verb(struct engine *e, struct call *call, const char *id, uint64_t incarnation,
+                 enum happening want)
 {
     struct system *s = system_find_living(e, call, id, incarnation);
     hcs_error err = HCS_ERROR_INIT;
@@ -645,7 +673,8 @@ void engine_forget(struct engine *e, struct call *call, const char *id, uint64_t
 
     if (s && s->state != STATE_STOPPED) {
         (void) fail(&err, HCS_E_INVALID_STATE, "engine.forget",
-                    "system '%s' is %s: only one that has ended can be forgotten", id, state_name(s->state));
+                    "system '%s' is %s: only one that has ended can be forgotten", id,
+                    state_name(s->state));
         call_fail_now(call, err.code, &err);
         return;
     }

@@ -1,31 +1,33 @@
-/* system.h - inside of the engine: systems, processes and the turn in which events become durable. */
+/* system.h - inside of the engine: systems, processes and the turn in which events become durable.
+ */
 #ifndef HCS_ENGINE_SYSTEM_H
 #define HCS_ENGINE_SYSTEM_H
 
 #include "engine.h"
 #include "state.h"
 
-#define EXIT_EVENT_ROOM 1024u     /* bytes reserved for an exit event, without its owner */
+#define EXIT_EVENT_ROOM 1024u /* bytes reserved for an exit event, without its owner */
 
 struct engine {
     struct engine_options options;
-    struct list systems;            /* struct system, oldest first */
+    struct list systems; /* struct system, oldest first */
     struct list subs;
-    struct list answers;            /* struct call: to be answered after the next commit */
-    struct list exited_processes;   /* struct process, settling: their exits become durable with the next commit */
+    struct list answers;          /* struct call: to be answered after the next commit */
+    struct list exited_processes; /* struct process, settling: their exits become durable with the
+                                     next commit */
     struct list exited_systems;
-    sd_event_source *turn;          /* the commit, after everything else that is ready was dispatched */
-    sd_event_source *retry;         /* a commit that did not work is tried again */
+    sd_event_source *turn;  /* the commit, after everything else that is ready was dispatched */
+    sd_event_source *retry; /* a commit that did not work is tried again */
     uint32_t n_systems;
     int log_is_stuck;
 };
 
 struct process {
-    struct list link;               /* in its system's processes */
-    struct list settling;           /* in the engine's list */
+    struct list link;     /* in its system's processes */
+    struct list settling; /* in the engine's list */
     struct system *system;
-    struct evlog_slot *exit_slot;   /* reserved for its last event */
-    struct list waiters;            /* struct call */
+    struct evlog_slot *exit_slot; /* reserved for its last event */
+    struct list waiters;          /* struct call */
     uint32_t number;
     uint32_t pid;
     int started, exited, durable;
@@ -36,10 +38,11 @@ struct process {
 struct job {
     struct list link;
     uint64_t number;
-    enum happening want;            /* WANT_START, WANT_SHUT_DOWN, ...; HAPPENED_CREATED for create, HAPPENED_EXIT for clean */
-    struct list calls;              /* struct call: none when the asker has gone */
-    struct process *process;        /* WANT_PROCESS */
-    char *arguments;                /* WANT_PROCESS: for the event */
+    enum happening want;     /* WANT_START, WANT_SHUT_DOWN, ...; HAPPENED_CREATED for create,
+                                HAPPENED_EXIT for clean */
+    struct list calls;       /* struct call: none when the asker has gone */
+    struct process *process; /* WANT_PROCESS */
+    char *arguments;         /* WANT_PROCESS: for the event */
 };
 
 struct system {
@@ -50,41 +53,45 @@ struct system {
     struct driver_system at_driver;
     struct doc_system *doc;
     char *run_dir;
-    char *detail;                   /* SystemExitStatus, once it has ended */
+    char *detail; /* SystemExitStatus, once it has ended */
     char id[129];
     uint64_t incarnation;
     enum state state;
-    int ended_durably;              /* the exit event is durable, or there was none to wait for */
+    int ended_durably; /* the exit event is durable, or there was none to wait for */
     int start_failed;
-    int forgotten;                  /* nobody may see it any more; it is only being cleaned up */
+    int forgotten; /* nobody may see it any more; it is only being cleaned up */
     hcs_exit exit;
     uint64_t first_sequence;
     uint64_t exit_sequence;
-    uint64_t started_ns;            /* realtime of the start */
+    uint64_t started_ns; /* realtime of the start */
     struct evlog_slot *exit_slot;
     struct list jobs;
     struct list processes;
-    struct list waiters;            /* for the exit */
-    struct list terminators;        /* terminate calls, answered with the exit */
-    struct list successors;         /* create calls of the same id, until it is cleaned up */
+    struct list waiters;     /* for the exit */
+    struct list terminators; /* terminate calls, answered with the exit */
+    struct list successors;  /* create calls of the same id, until it is cleaned up */
     uint64_t last_job;
     uint32_t last_process;
-    uint32_t n_processes;           /* in the list */
+    uint32_t n_processes; /* in the list */
     uint32_t n_successors;
 };
 
 /* engine.c */
 void engine_want_turn(struct engine *e);
-void call_answer_later(struct engine *e, struct call *call, hcs_result result, const hcs_error *err);
+void call_answer_later(struct engine *e, struct call *call, hcs_result result,
+                       const hcs_error *err);
 void call_fail_now(struct call *call, hcs_result result, const hcs_error *err);
 void call_no_memory(struct call *call);
-void calls_answer_later(struct engine *e, struct list *calls, hcs_result result, const hcs_error *err);
-void calls_answer_exit(struct engine *e, struct list *waiters, const hcs_exit *exit, const char *detail);
+void calls_answer_later(struct engine *e, struct list *calls, hcs_result result,
+                        const hcs_error *err);
+void calls_answer_exit(struct engine *e, struct list *waiters, const hcs_exit *exit,
+                       const char *detail);
 
 /* system.c */
 struct system *system_find(struct engine *e, const char *id, uint64_t incarnation);
 struct system *system_find_readable(struct engine *e, const char *id, uint64_t incarnation);
-struct system *system_find_living(struct engine *e, struct call *call, const char *id, uint64_t incarnation);
+struct system *system_find_living(struct engine *e, struct call *call, const char *id,
+                                  uint64_t incarnation);
 struct system *system_at_driver(struct driver_system *at_driver);
 const struct driver_ops *system_ops(const struct system *s);
 void system_view(const struct system *s, hcs_event_system *out);
@@ -97,9 +104,11 @@ struct job *job_find(struct system *s, uint64_t number);
 void job_end(struct job *job);
 
 /* process.c */
-void process_on_started(struct driver_system *at_driver, uint64_t number, uint32_t process, uint32_t pid);
+void process_on_started(struct driver_system *at_driver, uint64_t number, uint32_t process,
+                        uint32_t pid);
 void process_on_exited(struct driver_system *at_driver, uint32_t number, const hcs_exit *report);
-void process_create_failed(struct system *s, struct job *job, hcs_result result, const hcs_error *err);
+void process_create_failed(struct system *s, struct job *job, hcs_result result,
+                           const hcs_error *err);
 void processes_end_unseen(struct system *s);
 void process_settle(struct process *p);
 void process_free(struct process *p);

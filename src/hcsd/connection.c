@@ -1,8 +1,8 @@
 /* connection.c - one client: its socket, the call under way, its stream.
  * Owns:    the Varlink connection and what hangs on it; all of it ends with the connection.
- * Users:   listen.c makes one for each client; methods.c and sink.c answer through it.  Loop thread only.
- * Promise: one call at a time, in order; a client that is slow, silent or broken costs bounded memory and harms
- *          nobody else. */
+ * Users:   listen.c makes one for each client; methods.c and sink.c answer through it.  Loop thread
+ * only. Promise: one call at a time, in order; a client that is slow, silent or broken costs
+ * bounded memory and harms nobody else. */
 
 #include <assert.h>
 #include <poll.h>
@@ -13,12 +13,13 @@
 #include <unistd.h>
 
 #include "err.h"
-#include "log.h"
 #include "fd.h"
 #include "interface_text.h"
+#include "log.h"
 #include "server.h"
 
-#define ANSWERS_WAITING_MAX ((size_t) 1 << 20) /* unsent bytes above which no further call is begun */
+#define ANSWERS_WAITING_MAX                                                                        \
+    ((size_t) 1 << 20) /* unsent bytes above which no further call is begun */
 
 static int is_busy(const struct connection *c)
 {
@@ -72,9 +73,10 @@ static void reply(struct connection *c, json_t *take_message, const int *fds, si
 {
     hcs_error err = HCS_ERROR_INIT;
 
-    if (!c->oneway && (!take_message || varlink_send(c->varlink, take_message, fds, n_fds, &err) < 0)) {
+    if (!c->oneway &&
+        (!take_message || varlink_send(c->varlink, take_message, fds, n_fds, &err) < 0)) {
         log_line(LOG_LINE_WARNING, "answer to a client of uid %u: %s", c->peer_uid,
-                         take_message ? err.text : "no memory");
+                 take_message ? err.text : "no memory");
         c->closing = 1;
     }
     json_decref(take_message);
@@ -90,15 +92,18 @@ void connection_reply(struct connection *c, const json_t *parameters, int contin
     reply(c, message, NULL, 0);
 }
 
-void connection_reply_fds(struct connection *c, const json_t *parameters, const int *fds, size_t n_fds)
+void connection_reply_fds(struct connection *c, const json_t *parameters, const int *fds,
+                          size_t n_fds)
 {
     reply(c, json_pack("{s:O}", "parameters", parameters), fds, n_fds);
 }
 
 void connection_reply_error(struct connection *c, const char *error, json_t *take_parameters)
 {
-    reply(c, json_pack("{s:s, s:o}", "error", error, "parameters",
-                       take_parameters ? take_parameters : json_object()), NULL, 0);
+    reply(c,
+          json_pack("{s:s, s:o}", "error", error, "parameters",
+                    take_parameters ? take_parameters : json_object()),
+          NULL, 0);
 }
 
 void connection_reply_failure(struct connection *c, const hcs_error *err)
@@ -108,9 +113,10 @@ void connection_reply_failure(struct connection *c, const hcs_error *err)
 
     strcpy(error, interface_name);
     strcat(error, ".Failed");
-    connection_reply_error(c, error, json_pack("{s:I, s:s, s:i, s:s, s:s}", "code", (json_int_t) err->code,
-                                               "name", name ? name : "", "os", (int) err->os,
-                                               "place", err->where, "text", err->text));
+    connection_reply_error(c, error,
+                           json_pack("{s:I, s:s, s:i, s:s, s:s}", "code", (json_int_t) err->code,
+                                     "name", name ? name : "", "os", (int) err->os, "place",
+                                     err->where, "text", err->text));
 }
 
 /* Calls that have arrived, until one is under way. */
@@ -162,7 +168,8 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *contex
         c->oneway = 0;
         connection_reply_failure(c, &err);
         c->closing = 1;
-        r = varlink_process(c->varlink, NULL) == HCS_E_SERVICE_DISCONNECT ? HCS_E_SERVICE_DISCONNECT : HCS_OK;
+        r = varlink_process(c->varlink, NULL) == HCS_E_SERVICE_DISCONNECT ? HCS_E_SERVICE_DISCONNECT
+                                                                          : HCS_OK;
     }
     if (r >= 0 || r == HCS_E_SERVICE_DISCONNECT)
         begin_calls(c);
@@ -186,8 +193,8 @@ static int on_partial(sd_event_source *source, uint64_t usec, void *context)
 
     (void) source;
     (void) usec;
-    log_line(LOG_LINE_NOTICE, "a client of uid %u sent half a message and no more in %u s: closed", c->peer_uid,
-                     PARTIAL_SECONDS);
+    log_line(LOG_LINE_NOTICE, "a client of uid %u sent half a message and no more in %u s: closed",
+             c->peer_uid, PARTIAL_SECONDS);
     connection_drop(c);
     return 0;
 }
@@ -198,8 +205,8 @@ static int add_sources(struct connection *c)
     int r = sd_event_add_io(s->loop, &c->io, varlink_fd(c->varlink), EPOLLIN, on_io, c);
 
     if (r >= 0)
-        r = sd_event_add_time_relative(s->loop, &c->partial, CLOCK_MONOTONIC, PARTIAL_SECONDS * 1000000ull, 0,
-                                       on_partial, c);
+        r = sd_event_add_time_relative(s->loop, &c->partial, CLOCK_MONOTONIC,
+                                       PARTIAL_SECONDS * 1000000ull, 0, on_partial, c);
     if (r >= 0)
         r = sd_event_source_set_enabled(c->partial, SD_EVENT_OFF);
     return r;

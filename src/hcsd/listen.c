@@ -1,7 +1,8 @@
 /* listen.c - the socket: take it over or make it, accept, and leave it without losing anybody.
  * Owns:    the listening socket and, when it is not the service manager's, its path.
  * Users:   main.c.  Loop thread only.
- * Promise: a client that connects while the idle service leaves is served, by this hcsd or by the next. */
+ * Promise: a client that connects while the idle service leaves is served, by this hcsd or by the
+ * next. */
 
 #include <assert.h>
 #include <errno.h>
@@ -18,8 +19,8 @@
 #include <unistd.h>
 
 #include "err.h"
-#include "log.h"
 #include "fd.h"
+#include "log.h"
 #include "server.h"
 
 #define STOP_SECONDS 5u
@@ -37,8 +38,9 @@ static int on_connection(sd_event_source *source, int fd, uint32_t revents, void
         return 0;
     }
     if (s->n_connections >= s->connections_max) {
-        log_line(LOG_LINE_WARNING, "%u clients are connected, as many as are allowed: one more was turned away",
-                         s->n_connections);
+        log_line(LOG_LINE_WARNING,
+                 "%u clients are connected, as many as are allowed: one more was turned away",
+                 s->n_connections);
         close(client);
         return 0;
     }
@@ -81,15 +83,17 @@ static hcs_result bind_socket(struct server *s, hcs_error *err)
     int r;
 
     if (strlen(s->socket_path) >= sizeof address.sun_path)
-        return fail(err, HCS_E_INVALIDARG, "hcsd.listen", "socket path '%s' has %zu bytes: at most %zu are possible",
-                    s->socket_path, strlen(s->socket_path), sizeof address.sun_path - 1);
+        return fail(err, HCS_E_INVALIDARG, "hcsd.listen",
+                    "socket path '%s' has %zu bytes: at most %zu are possible", s->socket_path,
+                    strlen(s->socket_path), sizeof address.sun_path - 1);
     strcpy(address.sun_path, s->socket_path);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     mask = umask(0177);
     r = fd < 0 ? -1 : bind(fd, (struct sockaddr *) &address, sizeof address);
     umask(mask);
     if (r < 0 || listen(fd, SOMAXCONN) < 0)
-        return fail_os(err, result_from_errno(errno), errno, "hcsd.listen", "listen at '%s'", s->socket_path);
+        return fail_os(err, result_from_errno(errno), errno, "hcsd.listen", "listen at '%s'",
+                       s->socket_path);
     s->listen_fd = TAKE_FD(fd);
     return HCS_OK;
 }
@@ -120,7 +124,8 @@ static hcs_result make_socket(struct server *s, hcs_error *err)
         return r;
     lock = take_lock(s->socket_path);
     if (lock < 0 || is_served(s->socket_path))
-        return fail(err, HCS_E_WIN32_BUSY, "hcsd.listen", "another hcsd serves '%s'", s->socket_path);
+        return fail(err, HCS_E_WIN32_BUSY, "hcsd.listen", "another hcsd serves '%s'",
+                    s->socket_path);
     (void) unlink(s->socket_path);
     return bind_socket(s, err);
 }
@@ -132,7 +137,8 @@ static hcs_result adopt_socket(struct server *s, int fd, hcs_error *err)
 
     memset(&address, 0, sizeof address);
     if (sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) <= 0)
-        return fail(err, HCS_E_INVALIDARG, "hcsd.listen", "the descriptor that was passed is not a listening unix socket");
+        return fail(err, HCS_E_INVALIDARG, "hcsd.listen",
+                    "the descriptor that was passed is not a listening unix socket");
     if (getsockname(fd, (struct sockaddr *) &address, &size) < 0 || address.sun_path[0] != '/')
         return fail(err, HCS_E_INVALIDARG, "hcsd.listen", "the socket that was passed has no path");
     free(s->socket_path);
@@ -150,13 +156,15 @@ hcs_result listen_begin(struct server *s, const char *socket_path_opt, hcs_error
 
     s->listen_fd = -1;
     if (n > 1)
-        return fail(err, HCS_E_INVALIDARG, "hcsd.listen", "%d sockets were passed: hcsd serves one", n);
+        return fail(err, HCS_E_INVALIDARG, "hcsd.listen", "%d sockets were passed: hcsd serves one",
+                    n);
     if (n == 1) {
         r = adopt_socket(s, SD_LISTEN_FDS_START, err);
     } else {
         assert(socket_path_opt);
         s->socket_path = strdup(socket_path_opt);
-        r = s->socket_path ? make_socket(s, err) : fail(err, HCS_E_OUTOFMEMORY, "hcsd.listen", "no memory");
+        r = s->socket_path ? make_socket(s, err)
+                           : fail(err, HCS_E_OUTOFMEMORY, "hcsd.listen", "no memory");
     }
     return r < 0 ? r : watch(s, err);
 }
@@ -175,8 +183,9 @@ void listen_end(struct server *s)
     free(TAKE(s->socket_path));
 }
 
-/* Leave, unless somebody has come meanwhile.  With the lock held no client starts another hcsd; who connected before
- * the path was gone is in the queue of the socket, so look there after the path is gone. */
+/* Leave, unless somebody has come meanwhile.  With the lock held no client starts another hcsd; who
+ * connected before the path was gone is in the queue of the socket, so look there after the path is
+ * gone. */
 static int on_idle(sd_event_source *source, uint64_t usec, void *context)
 {
     struct server *s = context;
@@ -216,8 +225,8 @@ static int on_stop_deadline(sd_event_source *source, uint64_t usec, void *contex
 
     (void) source;
     (void) usec;
-    log_line(LOG_LINE_WARNING, "%u systems are not cleaned up after %u s: leaving", engine_cleaning(s->engine),
-             STOP_SECONDS);
+    log_line(LOG_LINE_WARNING, "%u systems are not cleaned up after %u s: leaving",
+             engine_cleaning(s->engine), STOP_SECONDS);
     return sd_event_exit(s->loop, 0);
 }
 
@@ -227,8 +236,8 @@ void server_stop(struct server *s)
     if (s->stopping)
         return;
     if (engine_cleaning(s->engine) == 0 ||
-        sd_event_add_time_relative(s->loop, &s->stopping, CLOCK_MONOTONIC, STOP_SECONDS * 1000000ull, 0,
-                                   on_stop_deadline, s) < 0)
+        sd_event_add_time_relative(s->loop, &s->stopping, CLOCK_MONOTONIC,
+                                   STOP_SECONDS * 1000000ull, 0, on_stop_deadline, s) < 0)
         sd_event_exit(s->loop, 0);
 }
 
@@ -239,8 +248,8 @@ void server_check_idle(struct server *s)
 
     int idle = s->n_connections == 0 && engine_busy(s->engine) == 0 && s->idle_exit_us > 0;
 
-    if (!s->idle && (!idle || sd_event_add_time_relative(s->loop, &s->idle, CLOCK_MONOTONIC, s->idle_exit_us, 0,
-                                                         on_idle, s) < 0))
+    if (!s->idle && (!idle || sd_event_add_time_relative(s->loop, &s->idle, CLOCK_MONOTONIC,
+                                                         s->idle_exit_us, 0, on_idle, s) < 0))
         return;
     if (idle)
         sd_event_source_set_time_relative(s->idle, s->idle_exit_us);

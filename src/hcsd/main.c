@@ -2,12 +2,12 @@
  * Owns:    the order in which parts begin and end, and the command line. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
@@ -16,9 +16,9 @@
 
 #include "clock.h"
 #include "err.h"
-#include "log.h"
 #include "fake.h"
 #include "fd.h"
+#include "log.h"
 #include "oci.h"
 #include "plain.h"
 #include "server.h"
@@ -54,7 +54,8 @@ static const char help[] =
     "                     $XDG_RUNTIME_DIR/hcs/hcsd.sock for others)\n"
     "  --state-dir DIR    the event log (default: $HCS_STATE_DIR, /var/lib/hcs for root,\n"
     "                     ~/.local/state/hcs for others)\n"
-    "  --run-dir DIR      one directory for each running system (default: systems, beside the socket)\n"
+    "  --run-dir DIR      one directory for each running system (default: systems, beside the "
+    "socket)\n"
     "  --driver NAME      oci: real containers (default); fake: scripted ones, for tests\n"
     "  --runtime PROGRAM  the OCI runtime to use (default: crun, then runc)\n"
     "  --keeper PROGRAM   the hcs-keeper to use (default: $HCS_KEEPER, the installed one)\n"
@@ -62,7 +63,8 @@ static const char help[] =
     "  --idle-exit SEC    leave after so long without systems and clients; 0: stay (default: 0,\n"
     "                     60 with --auto)\n"
     "  --auto             started by a client: the socket is descriptor 3\n"
-    "  --probe            try every runtime in every mode on this machine, print what works, leave\n"
+    "  --probe            try every runtime in every mode on this machine, print what works, "
+    "leave\n"
     "  --log-level LEVEL  error, warning, notice (default), info or debug\n"
     "  --help, --version\n"
     "\n"
@@ -75,9 +77,12 @@ static const char help[] =
 
 static int parse_log_level(const char *text)
 {
-    static const struct { const char *name; int level; } levels[] = {
+    static const struct {
+        const char *name;
+        int level;
+    } levels[] = {
         { "error", LOG_LINE_ERROR }, { "warning", LOG_LINE_WARNING }, { "notice", LOG_LINE_NOTICE },
-        { "info", LOG_LINE_INFO }, { "debug", LOG_LINE_DEBUG },
+        { "info", LOG_LINE_INFO },   { "debug", LOG_LINE_DEBUG },
     };
 
     for (size_t i = 0; i < N_ELEMENTS(levels); i++)
@@ -95,8 +100,7 @@ static int parse_seconds(const char *text, unsigned long *out)
     return errno == 0 && *text >= '0' && *text <= '9' && *end == 0 && *out <= 86400ul * 365;
 }
 
-_printf_(1, 2)
-static int usage_error(const char *format, ...)
+_printf_(1, 2) static int usage_error(const char *format, ...)
 {
     va_list arguments;
 
@@ -112,27 +116,52 @@ static int usage_error(const char *format, ...)
 static int parse(int argc, char **argv, struct settings *out, int *out_log_level)
 {
     static const struct option options[] = {
-        { "auto", no_argument, NULL, 'a' },       { "shared", no_argument, NULL, 'S' },
-        { "driver", required_argument, NULL, 'd' }, { "socket", required_argument, NULL, 's' },
-        { "state-dir", required_argument, NULL, 't' }, { "run-dir", required_argument, NULL, 'r' },
-        { "runtime", required_argument, NULL, 'R' }, { "keeper", required_argument, NULL, 'k' },
-        { "idle-exit", required_argument, NULL, 'i' }, { "probe", no_argument, NULL, 'p' },
-        { "log-level", required_argument, NULL, 'l' }, { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'v' },    { 0 },
+        { "auto", no_argument, NULL, 'a' },
+        { "shared", no_argument, NULL, 'S' },
+        { "driver", required_argument, NULL, 'd' },
+        { "socket", required_argument, NULL, 's' },
+        { "state-dir", required_argument, NULL, 't' },
+        { "run-dir", required_argument, NULL, 'r' },
+        { "runtime", required_argument, NULL, 'R' },
+        { "keeper", required_argument, NULL, 'k' },
+        { "idle-exit", required_argument, NULL, 'i' },
+        { "probe", no_argument, NULL, 'p' },
+        { "log-level", required_argument, NULL, 'l' },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'v' },
+        { 0 },
     };
     int o;
 
     while ((o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         switch (o) {
-        case 'a': out->automatic = 1; break;
-        case 'S': out->shared = 1; break;
-        case 'd': out->driver = optarg; break;
-        case 's': out->socket_path = optarg; break;
-        case 't': out->state_dir = optarg; break;
-        case 'r': out->run_dir = optarg; break;
-        case 'R': out->runtime = optarg; break;
-        case 'k': out->keeper = optarg; break;
-        case 'p': out->probe = 1; break;
+        case 'a':
+            out->automatic = 1;
+            break;
+        case 'S':
+            out->shared = 1;
+            break;
+        case 'd':
+            out->driver = optarg;
+            break;
+        case 's':
+            out->socket_path = optarg;
+            break;
+        case 't':
+            out->state_dir = optarg;
+            break;
+        case 'r':
+            out->run_dir = optarg;
+            break;
+        case 'R':
+            out->runtime = optarg;
+            break;
+        case 'k':
+            out->keeper = optarg;
+            break;
+        case 'p':
+            out->probe = 1;
+            break;
         case 'i':
             if (!parse_seconds(optarg, &out->idle_exit_s))
                 return 1 + usage_error("--idle-exit '%s' is not a number of seconds", optarg);
@@ -141,11 +170,18 @@ static int parse(int argc, char **argv, struct settings *out, int *out_log_level
         case 'l':
             *out_log_level = parse_log_level(optarg);
             if (*out_log_level < 0)
-                return 1 + usage_error("--log-level '%s' is not error, warning, notice, info or debug", optarg);
+                return 1 +
+                       usage_error("--log-level '%s' is not error, warning, notice, info or debug",
+                                   optarg);
             break;
-        case 'h': fputs(help, stdout); return 1;
-        case 'v': puts("hcsd " VERSION); return 1;
-        default: return 1 + 2;
+        case 'h':
+            fputs(help, stdout);
+            return 1;
+        case 'v':
+            puts("hcsd " VERSION);
+            return 1;
+        default:
+            return 1 + 2;
         }
     }
     if (optind < argc)
@@ -171,7 +207,8 @@ static char *default_socket(void)
 
 static char *default_state_dir(void)
 {
-    const char *home = getenv("HOME"), *given = getenv("HCS_STATE_DIR"), *xdg = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME"), *given = getenv("HCS_STATE_DIR"),
+               *xdg = getenv("XDG_STATE_HOME");
     char *path = NULL;
 
     if (given && *given)
@@ -187,7 +224,9 @@ static char *default_state_dir(void)
 static hcs_result find_keeper(const struct settings *settings, char **out, hcs_error *err)
 {
     const char *given = getenv("HCS_KEEPER");
-    const char *name = settings->keeper ? settings->keeper : given && *given ? given : KEEPER_PROGRAM;
+    const char *name = settings->keeper  ? settings->keeper
+                       : given && *given ? given
+                                         : KEEPER_PROGRAM;
     char *path = realpath(name, NULL);
 
     if (!path || access(path, X_OK) < 0) {
@@ -207,8 +246,8 @@ static hcs_result private_dir(const char *path, hcs_error *err)
     if (r < 0)
         return r;
     if (stat(path, &st) == 0 && st.st_uid != geteuid())
-        return fail(err, HCS_E_WIN32_ACCESS_DENIED, "hcsd.start", "directory '%s' belongs to uid %u, not to %u", path,
-                    st.st_uid, geteuid());
+        return fail(err, HCS_E_WIN32_ACCESS_DENIED, "hcsd.start",
+                    "directory '%s' belongs to uid %u, not to %u", path, st.st_uid, geteuid());
     return HCS_OK;
 }
 
@@ -271,9 +310,16 @@ static hcs_result make_engine(struct parts *p, const struct settings *settings, 
 {
     struct server *s = &p->server;
     struct engine_options options = {
-        .loop = s->loop, .log = p->log, .run_dir = p->run_dir, .namespaces = p->namespaces,
-        .no_namespaces = s->no_namespaces, .plain = p->plain, .systems_max = SYSTEMS_MAX,
-        .processes_max = PROCESSES_MAX, .gone = on_system_gone, .gone_context = s,
+        .loop = s->loop,
+        .log = p->log,
+        .run_dir = p->run_dir,
+        .namespaces = p->namespaces,
+        .no_namespaces = s->no_namespaces,
+        .plain = p->plain,
+        .systems_max = SYSTEMS_MAX,
+        .processes_max = PROCESSES_MAX,
+        .gone = on_system_gone,
+        .gone_context = s,
     };
 
     options.shared = s->shared = is_shared(settings, s);
@@ -287,14 +333,17 @@ static hcs_result find_dirs(struct parts *p, const struct settings *settings, hc
 
     p->state_dir = settings->state_dir ? strdup(settings->state_dir) : default_state_dir();
     if (!p->state_dir)
-        return fail(err, HCS_E_INVALIDARG, "hcsd.start", "no state directory: set HCS_STATE_DIR or HOME");
+        return fail(err, HCS_E_INVALIDARG, "hcsd.start",
+                    "no state directory: set HCS_STATE_DIR or HOME");
     if (p->state_dir[0] != '/')
-        return fail(err, HCS_E_INVALIDARG, "hcsd.start", "state directory '%s' is not absolute", p->state_dir);
+        return fail(err, HCS_E_INVALIDARG, "hcsd.start", "state directory '%s' is not absolute",
+                    p->state_dir);
     if (settings->run_dir) {
         p->run_dir = strdup(settings->run_dir);
     } else {
         slash = strrchr(p->server.socket_path, '/');
-        if (asprintf(&p->run_dir, "%.*s/systems", (int) (slash - p->server.socket_path), p->server.socket_path) < 0)
+        if (asprintf(&p->run_dir, "%.*s/systems", (int) (slash - p->server.socket_path),
+                     p->server.socket_path) < 0)
             p->run_dir = NULL;
     }
     if (!p->run_dir)
@@ -331,9 +380,11 @@ static hcs_result begin(struct parts *p, const struct settings *settings, hcs_er
     s->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     p->default_socket = settings->socket_path ? strdup(settings->socket_path) : default_socket();
     if (!p->default_socket && sd_listen_fds(0) <= 0)
-        return fail(err, HCS_E_INVALIDARG, "hcsd.start", "no socket: give --socket or set XDG_RUNTIME_DIR");
+        return fail(err, HCS_E_INVALIDARG, "hcsd.start",
+                    "no socket: give --socket or set XDG_RUNTIME_DIR");
     if (p->default_socket && p->default_socket[0] != '/')
-        return fail(err, HCS_E_INVALIDARG, "hcsd.start", "socket '%s' is not an absolute path", p->default_socket);
+        return fail(err, HCS_E_INVALIDARG, "hcsd.start", "socket '%s' is not an absolute path",
+                    p->default_socket);
     r = listen_begin(s, p->default_socket, err);
     if (r >= 0)
         r = find_dirs(p, settings, err);
@@ -354,8 +405,7 @@ static void end(struct parts *p)
 
     listen_end(s);
     if (s->connections.next)
-        list_for_each(&s->connections, n)
-            connection_drop(container_of(n, struct connection, link));
+        list_for_each(&s->connections, n) connection_drop(container_of(n, struct connection, link));
     s->idle = sd_event_source_disable_unref(s->idle);
     s->stopping = sd_event_source_disable_unref(s->stopping);
     engine_drop(s->engine);
@@ -375,14 +425,17 @@ static void end(struct parts *p)
 
 static int print_probe(const struct settings *settings)
 {
-    _cleanup_(free_drop) char *state_dir = settings->state_dir ? strdup(settings->state_dir) : default_state_dir();
+    _cleanup_(free_drop) char *state_dir =
+        settings->state_dir ? strdup(settings->state_dir) : default_state_dir();
     _cleanup_(free_drop) char *keeper = NULL;
     struct oci_options options = { .runtime_opt = settings->runtime, .state_dir = state_dir };
     hcs_error err = HCS_ERROR_INIT;
     json_t *list;
 
-    if (!state_dir || private_dir(state_dir, &err) < 0 || find_keeper(settings, &keeper, &err) < 0) {
-        fprintf(stderr, "hcsd: %s\n", state_dir ? err.text : "no state directory: give --state-dir");
+    if (!state_dir || private_dir(state_dir, &err) < 0 ||
+        find_keeper(settings, &keeper, &err) < 0) {
+        fprintf(stderr, "hcsd: %s\n",
+                state_dir ? err.text : "no state directory: give --state-dir");
         return 1;
     }
     options.keeper_program = keeper;

@@ -1,7 +1,8 @@
 /* methods.c - Varlink calls to engine calls, and answers back.
  * Owns:    the table of methods and what parameters each takes.
  * Users:   connection.c, for each message.  Loop thread only.
- * Promise: a call that is not understood is refused by the name of what is wrong; no decision is taken here. */
+ * Promise: a call that is not understood is refused by the name of what is wrong; no decision is
+ * taken here. */
 
 #include <assert.h>
 #include <errno.h>
@@ -48,21 +49,25 @@ static uint64_t number_of(const json_t *parameters, const char *name)
 
 static void refuse_parameter(struct connection *c, const char *name)
 {
-    connection_reply_error(c, "org.varlink.service.InvalidParameter", json_pack("{s:s}", "parameter", name));
+    connection_reply_error(c, "org.varlink.service.InvalidParameter",
+                           json_pack("{s:s}", "parameter", name));
 }
 
 static int is_of_type(const json_t *value, enum type type)
 {
-    return type == TEXT ? json_is_string(value) : json_is_integer(value) && json_integer_value(value) >= 0;
+    return type == TEXT ? json_is_string(value)
+                        : json_is_integer(value) && json_integer_value(value) >= 0;
 }
 
-/* Every parameter known and of its type, every required one there; otherwise the call is answered: 0. */
+/* Every parameter known and of its type, every required one there; otherwise the call is answered:
+ * 0. */
 static int check_parameters(struct connection *c, const struct method *m, const json_t *parameters)
 {
     const char *name;
     json_t *value;
 
-    json_object_foreach((json_t *) (uintptr_t) parameters, name, value) {
+    json_object_foreach((json_t *) (uintptr_t) parameters, name, value)
+    {
         const struct parameter *p = m->parameters;
 
         while (p->name && strcmp(p->name, name) != 0)
@@ -162,11 +167,12 @@ static void begin_open(struct connection *c, const json_t *p, struct varlink_mes
     engine_open(c->server->engine, &c->call, text_of(p, "id"));
 }
 
-#define SYSTEM_VERB(verb)                                                                               \
-    static void begin_##verb(struct connection *c, const json_t *p, struct varlink_message *message)    \
-    {                                                                                                   \
-        (void) message;                                                                                 \
-        engine_##verb(c->server->engine, &c->call, text_of(p, "id"), number_of(p, "incarnation"));      \
+#define SYSTEM_VERB(verb)                                                                          \
+    static void begin_##verb(struct connection *c, const json_t *p,                                \
+                             struct varlink_message *message)                                      \
+    {                                                                                              \
+        (void) message;                                                                            \
+        engine_##verb(c->server->engine, &c->call, text_of(p, "id"), number_of(p, "incarnation")); \
     }
 SYSTEM_VERB(start)
 SYSTEM_VERB(shut_down)
@@ -191,8 +197,9 @@ static void fail_call(struct connection *c, const hcs_error *err)
 }
 
 /* One standard handle of a new process: the client's, a new pipe, or /dev/null.  Owned. */
-static hcs_result choose_handle(struct connection *c, const json_t *p, struct varlink_message *message, int which,
-                                int want_pipe, int *out, hcs_error *err)
+static hcs_result choose_handle(struct connection *c, const json_t *p,
+                                struct varlink_message *message, int which, int want_pipe, int *out,
+                                hcs_error *err)
 {
     static const char *const names[] = { "stdin", "stdout", "stderr" };
     const json_t *index = json_object_get(p, names[which]);
@@ -202,27 +209,30 @@ static hcs_result choose_handle(struct connection *c, const json_t *p, struct va
         json_int_t i = json_integer_value(index);
 
         if (want_pipe)
-            return fail(err, HCS_E_INVALIDARG, "hcsd.process", "%s is given, and the document asks for a pipe too",
-                        names[which]);
+            return fail(err, HCS_E_INVALIDARG, "hcsd.process",
+                        "%s is given, and the document asks for a pipe too", names[which]);
         if (i >= (json_int_t) message->n_fds)
             return fail(err, HCS_E_INVALIDARG, "hcsd.process",
-                        "%s is file descriptor %lld of the call, which has %zu", names[which], (long long) i,
-                        message->n_fds);
+                        "%s is file descriptor %lld of the call, which has %zu", names[which],
+                        (long long) i, message->n_fds);
         *out = fcntl(message->fds[i], F_DUPFD_CLOEXEC, 3);
     } else if (want_pipe) {
         if (pipe2(ends, O_CLOEXEC) < 0)
-            return fail_os(err, result_from_errno(errno), errno, "hcsd.process", "pipe for %s", names[which]);
+            return fail_os(err, result_from_errno(errno), errno, "hcsd.process", "pipe for %s",
+                           names[which]);
         *out = ends[which == 0 ? 0 : 1];
         c->back_fds[which] = ends[which == 0 ? 1 : 0];
     } else {
         *out = fcntl(c->server->null_fd, F_DUPFD_CLOEXEC, 3);
     }
     if (*out < 0)
-        return fail_os(err, result_from_errno(errno), errno, "hcsd.process", "%s of the process", names[which]);
+        return fail_os(err, result_from_errno(errno), errno, "hcsd.process", "%s of the process",
+                       names[which]);
     return HCS_OK;
 }
 
-static void begin_process_create(struct connection *c, const json_t *p, struct varlink_message *message)
+static void begin_process_create(struct connection *c, const json_t *p,
+                                 struct varlink_message *message)
 {
     _cleanup_(doc_process_dropp) struct doc_process *doc = NULL;
     hcs_error err = HCS_ERROR_INIT;
@@ -235,7 +245,8 @@ static void begin_process_create(struct connection *c, const json_t *p, struct v
         r = choose_handle(c, p, message, i, pipes[i], &fds[i], &err);
     }
     if (r >= 0)
-        engine_process_create(c->server->engine, &c->call, text_of(p, "id"), number_of(p, "incarnation"), doc, fds);
+        engine_process_create(c->server->engine, &c->call, text_of(p, "id"),
+                              number_of(p, "incarnation"), doc, fds);
     else
         fail_call(c, &err);
     for (int i = 0; i < 3; i++)
@@ -250,20 +261,23 @@ static uint32_t process_id_of(const json_t *p)
     return number <= UINT32_MAX ? (uint32_t) number : 0;
 }
 
-static void begin_process_wait(struct connection *c, const json_t *p, struct varlink_message *message)
+static void begin_process_wait(struct connection *c, const json_t *p,
+                               struct varlink_message *message)
 {
     (void) message;
     engine_process_wait(c->server->engine, &c->call, text_of(p, "id"), number_of(p, "incarnation"),
                         process_id_of(p));
 }
 
-static void begin_process_signal(struct connection *c, const json_t *p, struct varlink_message *message)
+static void begin_process_signal(struct connection *c, const json_t *p,
+                                 struct varlink_message *message)
 {
     uint64_t signal = number_of(p, "signal");
 
     (void) message;
-    engine_process_signal(c->server->engine, &c->call, text_of(p, "id"), number_of(p, "incarnation"),
-                          process_id_of(p), signal <= 1000 ? (int) signal : 1000);
+    engine_process_signal(c->server->engine, &c->call, text_of(p, "id"),
+                          number_of(p, "incarnation"), process_id_of(p),
+                          signal <= 1000 ? (int) signal : 1000);
 }
 
 /* ---- the stream ---- */
@@ -279,10 +293,11 @@ static hcs_result parse_from(const json_t *p, enum sub_from *out, hcs_error *err
     else if (strcmp(from, "after") == 0)
         *out = SUB_FROM_AFTER;
     else
-        return fail(err, HCS_E_INVALIDARG, "hcsd.subscribe", "from is '%.40s': it must be now, beginning or after",
-                    from);
+        return fail(err, HCS_E_INVALIDARG, "hcsd.subscribe",
+                    "from is '%.40s': it must be now, beginning or after", from);
     if ((*out == SUB_FROM_AFTER) != json_is_integer(json_object_get(p, "after")))
-        return fail(err, HCS_E_INVALIDARG, "hcsd.subscribe", "`after` goes with from \"after\", and only with it");
+        return fail(err, HCS_E_INVALIDARG, "hcsd.subscribe",
+                    "`after` goes with from \"after\", and only with it");
     return HCS_OK;
 }
 
@@ -298,19 +313,30 @@ static void begin_subscribe(struct connection *c, const json_t *p, struct varlin
     memset(&c->sub, 0, sizeof c->sub);
     c->sub.sink = &connection_sink;
     if (r >= 0)
-        r = sub_open(c->server->engine, &c->sub, from, number_of(p, "after"), text_of(p, "systemId"), &err);
+        r = sub_open(c->server->engine, &c->sub, from, number_of(p, "after"),
+                     text_of(p, "systemId"), &err);
     if (r < 0) {
         fail_call(c, &err);
         return;
     }
     c->method = NULL;
     c->streaming = 1;
-    ready = json_pack("{s:{s:s, s:I}}", "ready", "log", evlog_id(log), "after", (json_int_t) c->sub.position);
+    ready = json_pack("{s:{s:s, s:I}}", "ready", "log", evlog_id(log), "after",
+                      (json_int_t) c->sub.position);
     connection_reply(c, ready, 1);
     json_decref(ready);
 }
 
 /* ---- about the service ---- */
+
+static json_int_t count_streams(const struct server *s)
+{
+    json_int_t n_streams = 0;
+
+    list_for_each((struct list *) (uintptr_t) &s->connections, n) n_streams +=
+        container_of(n, struct connection, link)->streaming;
+    return n_streams;
+}
 
 static void begin_info(struct connection *c, const json_t *p, struct varlink_message *message)
 {
@@ -323,22 +349,27 @@ static void begin_info(struct connection *c, const json_t *p, struct varlink_mes
     (void) message;
     for (size_t i = 0; i < s->n_drivers; i++)
         json_array_append_new(drivers, s->drivers[i]->ops->info(s->drivers[i]));
-    parameters = json_pack("{s:{s:s, s:s, s:i, s:b, s:I, s:I, s:I, s:{s:s, s:I, s:I}, s:o}}", "info", "name", "hcsd",
-                           "version", VERSION, "pid", (int) getpid(), "shared", s->shared, "startedNs",
-                           (json_int_t) s->started_ns, "connections", (json_int_t) s->n_connections, "systems",
-                           (json_int_t) engine_busy(s->engine), "log", "id", evlog_id(log), "first",
-                           (json_int_t) evlog_first(log), "last", (json_int_t) evlog_last(log), "drivers", drivers);
+    parameters = json_pack("{s:{s:s, s:s, s:i, s:b, s:I, s:I, s:I, s:I, s:{s:s, s:I, s:I}, s:o}}",
+                           "info", "name", "hcsd", "version", VERSION, "pid", (int) getpid(),
+                           "shared", s->shared, "startedNs", (json_int_t) s->started_ns, "streams",
+                           count_streams(s), "connections", (json_int_t) s->n_connections,
+                           "systems", (json_int_t) engine_busy(s->engine), "log", "id",
+                           evlog_id(log), "first", (json_int_t) evlog_first(log), "last",
+                           (json_int_t) evlog_last(log), "drivers", drivers);
     if (parameters && s->no_namespaces)
-        json_object_set_new(json_object_get(parameters, "info"), "noContainers", json_string(s->no_namespaces));
+        json_object_set_new(json_object_get(parameters, "info"), "noContainers",
+                            json_string(s->no_namespaces));
     connection_reply(c, parameters, 0);
     json_decref(parameters);
     connection_call_done(c);
 }
 
-static void begin_service_info(struct connection *c, const json_t *p, struct varlink_message *message)
+static void begin_service_info(struct connection *c, const json_t *p,
+                               struct varlink_message *message)
 {
-    json_t *parameters = json_pack("{s:s, s:s, s:s, s:s, s:[s, s]}", "vendor", "libhcs", "product", "hcsd", "version",
-                                   VERSION, "url", "", "interfaces", "org.varlink.service", interface_name);
+    json_t *parameters = json_pack("{s:s, s:s, s:s, s:s, s:[s, s]}", "vendor", "libhcs", "product",
+                                   "hcsd", "version", VERSION, "url", "", "interfaces",
+                                   "org.varlink.service", interface_name);
 
     (void) p;
     (void) message;
@@ -350,24 +381,27 @@ static void begin_service_info(struct connection *c, const json_t *p, struct var
 static const char service_text[] =
     "# What every Varlink service answers.\n"
     "interface org.varlink.service\n"
-    "method GetInfo() -> (vendor: string, product: string, version: string, url: string, interfaces: []string)\n"
+    "method GetInfo() -> (vendor: string, product: string, version: string, url: string, "
+    "interfaces: []string)\n"
     "method GetInterfaceDescription(interface: string) -> (description: string)\n"
     "error InterfaceNotFound (interface: string)\n"
     "error MethodNotFound (method: string)\n"
     "error MethodNotImplemented (method: string)\n"
     "error InvalidParameter (parameter: string)\n";
 
-static void begin_description(struct connection *c, const json_t *p, struct varlink_message *message)
+static void begin_description(struct connection *c, const json_t *p,
+                              struct varlink_message *message)
 {
     const char *wanted = text_of(p, "interface");
-    const char *text = strcmp(wanted, interface_name) == 0           ? interface_text
+    const char *text = strcmp(wanted, interface_name) == 0          ? interface_text
                        : strcmp(wanted, "org.varlink.service") == 0 ? service_text
                                                                     : NULL;
     json_t *parameters;
 
     (void) message;
     if (!text) {
-        connection_reply_error(c, "org.varlink.service.InterfaceNotFound", json_pack("{s:s}", "interface", wanted));
+        connection_reply_error(c, "org.varlink.service.InterfaceNotFound",
+                               json_pack("{s:s}", "interface", wanted));
     } else {
         parameters = json_pack("{s:s}", "description", text);
         connection_reply(c, parameters, 0);
@@ -378,9 +412,18 @@ static void begin_description(struct connection *c, const json_t *p, struct varl
 
 /* ---- the tables ---- */
 
-#define ID { "id", TEXT, 1 }
-#define INCARNATION { "incarnation", NUMBER, 0 }
-#define PROCESS_ID { "processId", NUMBER, 1 }
+#define ID                                                                                         \
+    {                                                                                              \
+        "id", TEXT, 1                                                                              \
+    }
+#define INCARNATION                                                                                \
+    {                                                                                              \
+        "incarnation", NUMBER, 0                                                                   \
+    }
+#define PROCESS_ID                                                                                 \
+    {                                                                                              \
+        "processId", NUMBER, 1                                                                     \
+    }
 
 static const struct method methods[] = {
     { "GetInfo", { { 0 } }, begin_info, NULL },
@@ -394,12 +437,23 @@ static const struct method methods[] = {
     { "ListSystems", { { "query", TEXT, 0 } }, begin_list, format_systems },
     { "ForgetSystem", { ID, INCARNATION }, begin_forget, NULL },
     { "CreateProcess",
-      { ID, INCARNATION, { "parameters", TEXT, 1 }, { "stdin", NUMBER, 0 }, { "stdout", NUMBER, 0 },
+      { ID,
+        INCARNATION,
+        { "parameters", TEXT, 1 },
+        { "stdin", NUMBER, 0 },
+        { "stdout", NUMBER, 0 },
         { "stderr", NUMBER, 0 } },
-      begin_process_create, format_process },
+      begin_process_create,
+      format_process },
     { "WaitProcess", { ID, INCARNATION, PROCESS_ID }, begin_process_wait, format_exit },
-    { "SignalProcess", { ID, INCARNATION, PROCESS_ID, { "signal", NUMBER, 1 } }, begin_process_signal, NULL },
-    { "Subscribe", { { "from", TEXT, 0 }, { "after", NUMBER, 0 }, { "systemId", TEXT, 0 } }, begin_subscribe, NULL },
+    { "SignalProcess",
+      { ID, INCARNATION, PROCESS_ID, { "signal", NUMBER, 1 } },
+      begin_process_signal,
+      NULL },
+    { "Subscribe",
+      { { "from", TEXT, 0 }, { "after", NUMBER, 0 }, { "systemId", TEXT, 0 } },
+      begin_subscribe,
+      NULL },
 };
 
 static const struct method service_methods[] = {
@@ -422,7 +476,8 @@ static const struct method *look_up(struct connection *c, const char *full)
     size_t n = dot ? (size_t) (dot - full) : 0;
     const struct method *m = NULL;
     int ours = n == strlen(interface_name) && strncmp(full, interface_name, n) == 0;
-    int service = n == strlen("org.varlink.service") && strncmp(full, "org.varlink.service", n) == 0;
+    int service =
+        n == strlen("org.varlink.service") && strncmp(full, "org.varlink.service", n) == 0;
 
     if (ours)
         m = find_method(methods, N_ELEMENTS(methods), dot + 1);
@@ -431,7 +486,8 @@ static const struct method *look_up(struct connection *c, const char *full)
     if (m)
         return m;
     if (ours || service)
-        connection_reply_error(c, "org.varlink.service.MethodNotFound", json_pack("{s:s}", "method", full));
+        connection_reply_error(c, "org.varlink.service.MethodNotFound",
+                               json_pack("{s:s}", "method", full));
     else
         connection_reply_error(c, "org.varlink.service.InterfaceNotFound",
                                json_pack("{s:s%}", "interface", full, n));

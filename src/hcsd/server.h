@@ -7,25 +7,25 @@
 #include "engine.h"
 #include "varlink.h"
 
-#define IN_MAX ((size_t) 4 << 20)            /* largest message from a client */
-#define OUT_MAX ((size_t) 64 << 20)          /* answers; streams stop far below */
-#define STREAM_BUDGET ((size_t) 256 << 10)   /* unsent bytes of a stream before it waits */
-#define PARTIAL_SECONDS 30u                  /* a half message may wait this long for its other half */
+#define IN_MAX ((size_t) 4 << 20)          /* largest message from a client */
+#define OUT_MAX ((size_t) 64 << 20)        /* answers; streams stop far below */
+#define STREAM_BUDGET ((size_t) 256 << 10) /* unsent bytes of a stream before it waits */
+#define PARTIAL_SECONDS 30u /* a half message may wait this long for its other half */
 
 struct server {
     sd_event *loop;
     struct engine *engine;
     sd_event_source *listening;
     sd_event_source *idle;
-    sd_event_source *stopping;               /* the deadline of an orderly end */
+    sd_event_source *stopping; /* the deadline of an orderly end */
     int listen_fd;
-    int null_fd;                             /* /dev/null, for standard handles nobody gave */
-    int activated;                           /* the socket is the service manager's */
+    int null_fd;   /* /dev/null, for standard handles nobody gave */
+    int activated; /* the socket is the service manager's */
     char *socket_path;
     struct list connections;
     uint32_t n_connections;
     uint32_t connections_max;
-    uint64_t idle_exit_us;                   /* 0: stay */
+    uint64_t idle_exit_us; /* 0: stay */
     uint64_t started_ns;
     struct driver *drivers[2];
     size_t n_drivers;
@@ -40,15 +40,15 @@ struct connection {
     struct server *server;
     struct varlink *varlink;
     sd_event_source *io;
-    sd_event_source *partial;                /* the deadline of a half message */
+    sd_event_source *partial; /* the deadline of a half message */
     uint32_t peer_uid;
-    int closing;                             /* when what waits has been sent */
-    int again;                               /* a message may wait in our own buffer: look without being woken by the client */
+    int closing; /* when what waits has been sent */
+    int again;   /* a message may wait in our own buffer: look without being woken by the client */
 
-    const struct method *method;             /* the call under way, or NULL */
+    const struct method *method; /* the call under way, or NULL */
     struct call call;
     int oneway;
-    int back_fds[3];                         /* our ends of pipes, to go with the answer; -1 */
+    int back_fds[3]; /* our ends of pipes, to go with the answer; -1 */
     struct sub sub;
     int streaming;
 };
@@ -64,7 +64,8 @@ void connection_new(struct server *s, int take_fd);
 void connection_drop(struct connection *c);
 void connection_update(struct connection *c);
 void connection_reply(struct connection *c, const json_t *parameters, int continues);
-void connection_reply_fds(struct connection *c, const json_t *parameters, const int *fds, size_t n_fds);
+void connection_reply_fds(struct connection *c, const json_t *parameters, const int *fds,
+                          size_t n_fds);
 void connection_reply_error(struct connection *c, const char *error, json_t *take_parameters);
 void connection_reply_failure(struct connection *c, const hcs_error *err);
 void connection_call_done(struct connection *c);

@@ -17,9 +17,11 @@ static int has_room(struct connection *c)
     return varlink_unsent(c->varlink) < STREAM_BUDGET;
 }
 
-static int send_pieces(struct connection *c, const char *prefix, const char *body, size_t length, const char *suffix)
+static int send_pieces(struct connection *c, const char *prefix, const char *body, size_t length,
+                       const char *suffix)
 {
-    if (varlink_send_pieces(c->varlink, prefix, strlen(prefix), body, length, suffix, strlen(suffix), NULL) < 0)
+    if (varlink_send_pieces(c->varlink, prefix, strlen(prefix), body, length, suffix,
+                            strlen(suffix), NULL) < 0)
         return 0;
     connection_update(c);
     return 1;
@@ -37,10 +39,11 @@ static int on_gap(struct sub *s, uint64_t first, uint64_t last)
 {
     struct connection *c = connection_of(s);
     char body[80];
-    int n = snprintf(body, sizeof body, "{\"first\":%llu,\"last\":%llu}", (unsigned long long) first,
-                     (unsigned long long) last);
+    int n = snprintf(body, sizeof body, "{\"first\":%llu,\"last\":%llu}",
+                     (unsigned long long) first, (unsigned long long) last);
 
-    return has_room(c) && send_pieces(c, "{\"parameters\":{\"gap\":", body, (size_t) n, "},\"continues\":true}");
+    return has_room(c) &&
+           send_pieces(c, "{\"parameters\":{\"gap\":", body, (size_t) n, "},\"continues\":true}");
 }
 
 static int on_end(struct sub *s, const char *reason)

@@ -18,13 +18,16 @@
 
 #define WHERE "doc.check"
 #define ID_MAX 128
-#define PATH_BYTES_MAX 4095  /* of the kernel, without the NUL */
+#define PATH_BYTES_MAX 4095 /* of the kernel, without the NUL */
 #define LABEL_MAX 63
 #define HOST_NAME_MAX_BYTES 64
 #define MEMORY_MB_MAX (INT64_MAX >> 20)
 #define VALUE_SHOWN 64
 
-#define TABLE(title, list) { .name = (title), .fields = (list), .n_fields = N_ELEMENTS(list) }
+#define TABLE(title, list)                                                                         \
+    {                                                                                              \
+        .name = (title), .fields = (list), .n_fields = N_ELEMENTS(list)                            \
+    }
 
 static const struct place root = { 0 };
 
@@ -50,8 +53,8 @@ hcs_result doc_check_id(const char *id, hcs_error *err)
     if (n == 0)
         return fail(err, HCS_E_INVALIDARG, WHERE, "the id is empty");
     if (n > ID_MAX)
-        return fail(err, HCS_E_INVALIDARG, WHERE, "the id has %zu characters, at most %d are allowed",
-                    n, ID_MAX);
+        return fail(err, HCS_E_INVALIDARG, WHERE,
+                    "the id has %zu characters, at most %d are allowed", n, ID_MAX);
     for (size_t i = 0; i < n; i++) {
         size_t length = utf8_sequence(id + i, n - i);
 
@@ -61,7 +64,8 @@ hcs_result doc_check_id(const char *id, hcs_error *err)
             continue;
         if (i == 0 && strchr("_.-", id[i]))
             return fail(err, HCS_E_INVALIDARG, WHERE,
-                        "the id '%s' begins with '%c', must begin with a letter or digit", id, id[0]);
+                        "the id '%s' begins with '%c', must begin with a letter or digit", id,
+                        id[0]);
         return fail(err, HCS_E_INVALIDARG, WHERE,
                     "the id '%s' has '%.*s' at position %zu, allowed are A-Z a-z 0-9 _ . -", id,
                     (int) (length ? length : 1), id + i, i + 1);
@@ -123,9 +127,11 @@ static hcs_result check_host_name(const char *value, const struct place *at, hcs
         size_t n = strcspn(p, ".");
 
         if (!is_label(p, n))
-            return field_fail(at, err, HCS_E_INVALIDARG, "is '%s', must be a host name: letters, "
+            return field_fail(at, err, HCS_E_INVALIDARG,
+                              "is '%s', must be a host name: letters, "
                               "digits and inner hyphens, parts of 1 to %d characters with dots "
-                              "between", value, LABEL_MAX);
+                              "between",
+                              value, LABEL_MAX);
         p += n;
         if (!*p)
             return HCS_OK;
@@ -150,9 +156,10 @@ static hcs_result check_isolation(const char *value, const struct place *at, hcs
     if (strcmp(value, "HostProcess") == 0)
         return field_fail(at, err, HCS_E_WIN32_NOT_SUPPORTED,
                           "is 'HostProcess', this service has only 'None'");
-    return field_fail(at, err, HCS_E_INVALIDARG,
-                      "is '%.*s', must be 'None', or absent for a container with its own namespaces",
-                      shown(value), value);
+    return field_fail(
+        at, err, HCS_E_INVALIDARG,
+        "is '%.*s', must be 'None', or absent for a container with its own namespaces",
+        shown(value), value);
 }
 
 /* ---- what there is: ComputeSystem ---- */
@@ -161,7 +168,8 @@ static const struct field schema_version_fields[] = {
     { "Major", FIELD_INTEGER, .low = 2, .high = 2, .required = "it must be 2" },
     { "Minor", FIELD_INTEGER, .low = 0, .high = UINT32_MAX },
 };
-static const struct field_table schema_version_table = TABLE("SchemaVersion", schema_version_fields);
+static const struct field_table schema_version_table =
+    TABLE("SchemaVersion", schema_version_fields);
 
 static const struct field guest_os_fields[] = {
     { "HostName", FIELD_STRING, .check = check_host_name },
@@ -184,7 +192,8 @@ static const struct field mapped_directory_fields[] = {
     { "ReadOnly", FIELD_BOOLEAN },
     { "SupportCloudFiles", FIELD_FALSE, .reason = "there are no cloud files on this host" },
 };
-static const struct field_table mapped_directory_table = TABLE("MappedDirectory", mapped_directory_fields);
+static const struct field_table mapped_directory_table =
+    TABLE("MappedDirectory", mapped_directory_fields);
 
 static const struct field memory_fields[] = {
     { "SizeInMB", FIELD_INTEGER, .low = 1, .high = MEMORY_MB_MAX },
@@ -278,13 +287,14 @@ static hcs_result not_json(const json_error_t *where, hcs_error *err)
     if (code == json_error_out_of_memory)
         return no_memory(err);
     if (code == json_error_null_character || code == json_error_null_byte_in_key)
-        return fail(err, HCS_E_INVALID_JSON, WHERE, "line %d, column %d: a string with \\u0000 in it",
-                    where->line, where->column);
-    return fail(err, HCS_E_INVALID_JSON, WHERE, "line %d, column %d: %s", where->line, where->column,
-                where->text);
+        return fail(err, HCS_E_INVALID_JSON, WHERE,
+                    "line %d, column %d: a string with \\u0000 in it", where->line, where->column);
+    return fail(err, HCS_E_INVALID_JSON, WHERE, "line %d, column %d: %s", where->line,
+                where->column, where->text);
 }
 
-static hcs_result load(const char *text, const struct field_table *table, json_t **out, hcs_error *err)
+static hcs_result load(const char *text, const struct field_table *table, json_t **out,
+                       hcs_error *err)
 {
     _cleanup_(json_drop) json_t *json = NULL;
     size_t n = strlen(text);
@@ -349,7 +359,8 @@ static int flag(const json_t *json, const char *name)
 
 /* A program without isolation runs on the host as it is: what would shape a container has nothing
  * to act upon. */
-static hcs_result check_without_isolation(const json_t *container, const struct place *at, hcs_error *err)
+static hcs_result check_without_isolation(const json_t *container, const struct place *at,
+                                          hcs_error *err)
 {
     static const char *const names[] = {
         "Storage", "GuestOs", "MappedDirectories", "Memory", "Processor",
@@ -359,8 +370,9 @@ static hcs_result check_without_isolation(const json_t *container, const struct 
         struct place here = { .up = at, .key = names[i] };
 
         if (json_object_get(container, names[i]))
-            return field_fail(&here, err, HCS_E_INVALIDARG,
-                              "cannot be had together with IsolationType 'None': there is no container");
+            return field_fail(
+                &here, err, HCS_E_INVALIDARG,
+                "cannot be had together with IsolationType 'None': there is no container");
     }
     return HCS_OK;
 }
@@ -585,7 +597,8 @@ static hcs_result split_line(const char *line, struct doc_process *doc, hcs_erro
         doc->n_arguments++;
     }
     if (more < 0)
-        return field_fail(&here, err, HCS_E_INVALIDARG, "has a quote at position %zu that is not closed",
+        return field_fail(&here, err, HCS_E_INVALIDARG,
+                          "has a quote at position %zu that is not closed",
                           (size_t) (at - line) + 1);
     return HCS_OK;
 }
@@ -601,7 +614,8 @@ static hcs_result read_arguments(const json_t *json, struct doc_process *doc, hc
         return field_fail(&here, err, HCS_E_INVALIDARG,
                           "and $.CommandArgs cannot be had together: give one of them");
     if (!line && !list)
-        return field_fail(&here, err, HCS_E_INVALIDARG, "is missing: the program and its arguments");
+        return field_fail(&here, err, HCS_E_INVALIDARG,
+                          "is missing: the program and its arguments");
     if (line)
         r = split_line(json_string_value(line), doc, err);
     else if (copy_strings(list, &doc->arguments, &doc->n_arguments) < 0)
@@ -609,7 +623,8 @@ static hcs_result read_arguments(const json_t *json, struct doc_process *doc, hc
     if (r < 0)
         return r;
     if (doc->n_arguments == 0 || !doc->arguments[0][0])
-        return field_fail(&here, err, HCS_E_INVALIDARG, "names no program: its first argument is %s",
+        return field_fail(&here, err, HCS_E_INVALIDARG,
+                          "names no program: its first argument is %s",
                           doc->n_arguments == 0 ? "missing" : "empty");
     return HCS_OK;
 }
@@ -623,7 +638,8 @@ static hcs_result read_environment(json_t *map, struct doc_process *doc, hcs_err
     doc->environment = calloc(json_object_size(map) + 1, sizeof *doc->environment);
     if (!doc->environment)
         return no_memory(err);
-    json_object_foreach(map, name, value) {
+    json_object_foreach(map, name, value)
+    {
         struct place here = { .up = &at, .key = name };
         char *entry;
 
@@ -751,7 +767,8 @@ static int is_any_of(char *const *list, size_t n, const char *value)
     return n == 0;
 }
 
-int doc_query_matches(const struct doc_query *query, const char *id, const char *type, const char *owner)
+int doc_query_matches(const struct doc_query *query, const char *id, const char *type,
+                      const char *owner)
 {
     assert(query && id && type && owner);
     return is_any_of(query->ids, query->n_ids, id) && is_any_of(query->names, query->n_names, id) &&

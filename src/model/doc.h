@@ -27,11 +27,11 @@ enum doc_isolation { DOC_ISOLATION_NAMESPACES, DOC_ISOLATION_NONE };
 
 /* A ComputeSystem document of a container. */
 struct doc_system {
-    char *text;                 /* the document as it came */
-    char *owner;                /* "" when absent */
+    char *text;  /* the document as it came */
+    char *owner; /* "" when absent */
     enum doc_isolation isolation;
-    char *storage_path;         /* NULL when absent */
-    char *host_name;            /* NULL when absent */
+    char *storage_path; /* NULL when absent */
+    char *host_name;    /* NULL when absent */
     struct doc_mapped_directory *mapped;
     size_t n_mapped;
     uint64_t memory_mb;         /* 0 when absent */
@@ -45,11 +45,11 @@ struct doc_system {
  * double quote or a backslash makes it literal.  Nothing else is special. */
 struct doc_process {
     char *text;
-    char **arguments;           /* NULL-terminated, at least one */
+    char **arguments; /* NULL-terminated, at least one */
     size_t n_arguments;
-    char **environment;         /* NULL-terminated "NAME=value"; empty when absent */
+    char **environment; /* NULL-terminated "NAME=value"; empty when absent */
     size_t n_environment;
-    char *working_directory;    /* NULL when absent */
+    char *working_directory; /* NULL when absent */
     int create_stdin_pipe;
     int create_stdout_pipe;
     int create_stderr_pipe;
@@ -79,10 +79,20 @@ void doc_process_drop(struct doc_process *doc);
 
 _must_use_ hcs_result doc_query_parse(const char *text_opt, struct doc_query **out, hcs_error *err);
 void doc_query_drop(struct doc_query *doc);
-int doc_query_matches(const struct doc_query *query, const char *id, const char *type, const char *owner);
+int doc_query_matches(const struct doc_query *query, const char *id, const char *type,
+                      const char *owner);
 
-static inline void doc_system_dropp(struct doc_system **doc) { doc_system_drop(*doc); }
-static inline void doc_process_dropp(struct doc_process **doc) { doc_process_drop(*doc); }
-static inline void doc_query_dropp(struct doc_query **doc) { doc_query_drop(*doc); }
+static inline void doc_system_dropp(struct doc_system **doc)
+{
+    doc_system_drop(*doc);
+}
+static inline void doc_process_dropp(struct doc_process **doc)
+{
+    doc_process_drop(*doc);
+}
+static inline void doc_query_dropp(struct doc_query **doc)
+{
+    doc_query_drop(*doc);
+}
 
 #endif

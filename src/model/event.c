@@ -22,8 +22,8 @@ static size_t plain_length(const char *s, size_t n)
 {
     size_t i = 0;
 
-    while (i < n && (unsigned char) s[i] >= 0x20 && (unsigned char) s[i] < 0x80 &&
-           s[i] != '"' && s[i] != '\\')
+    while (i < n && (unsigned char) s[i] >= 0x20 && (unsigned char) s[i] < 0x80 && s[i] != '"' &&
+           s[i] != '\\')
         i++;
     return i;
 }
@@ -31,13 +31,20 @@ static size_t plain_length(const char *s, size_t n)
 static hcs_result append_escaped(struct buf *out, char c)
 {
     switch (c) {
-    case '"': return buf_append_string(out, "\\\"");
-    case '\\': return buf_append_string(out, "\\\\");
-    case '\n': return buf_append_string(out, "\\n");
-    case '\r': return buf_append_string(out, "\\r");
-    case '\t': return buf_append_string(out, "\\t");
-    case '\0': return buf_append_string(out, "\xEF\xBF\xBD"); /* readers cannot hold a NUL */
-    default: return buf_printf(out, "\\u%04X", (unsigned) (unsigned char) c);
+    case '"':
+        return buf_append_string(out, "\\\"");
+    case '\\':
+        return buf_append_string(out, "\\\\");
+    case '\n':
+        return buf_append_string(out, "\\n");
+    case '\r':
+        return buf_append_string(out, "\\r");
+    case '\t':
+        return buf_append_string(out, "\\t");
+    case '\0':
+        return buf_append_string(out, "\xEF\xBF\xBD"); /* readers cannot hold a NUL */
+    default:
+        return buf_printf(out, "\\u%04X", (unsigned) (unsigned char) c);
     }
 }
 
@@ -107,7 +114,8 @@ static hcs_result append_event(struct buf *out, const hcs_event *event)
     const char *name = hcs_event_kind_name(event->kind);
     hcs_result r;
 
-    r = buf_printf(out, "{\"sequence\":%" PRIu64 ",\"kind\":%" PRIu32 ",\"name\":\"%s\","
+    r = buf_printf(out,
+                   "{\"sequence\":%" PRIu64 ",\"kind\":%" PRIu32 ",\"name\":\"%s\","
                    "\"realtimeNs\":%" PRIu64 ",\"monotonicNs\":%" PRIu64,
                    event->sequence, event->kind, name ? name : "Unknown", event->realtime_ns,
                    event->monotonic_ns);
@@ -130,7 +138,8 @@ hcs_result event_encode(const hcs_event *event, struct buf *out)
     hcs_result r;
 
     assert(event && out);
-    assert(event->system.id && event->system.owner && event->system.type && event->system.isolation);
+    assert(event->system.id && event->system.owner && event->system.type &&
+           event->system.isolation);
     assert(event->detail || event->detail_length == 0);
     if (event->sequence > INT64_MAX || event->realtime_ns > INT64_MAX ||
         event->monotonic_ns > INT64_MAX || event->system.incarnation > INT64_MAX ||

@@ -18,11 +18,11 @@
  * reports come from a Linux guest or a Linux host. */
 #define SIGNAL_MAX 64
 static const char *const signal_names[] = {
-    [1] = "HUP",   [2] = "INT",   [3] = "QUIT",    [4] = "ILL",   [5] = "TRAP",   [6] = "ABRT",
-    [7] = "BUS",   [8] = "FPE",   [9] = "KILL",    [10] = "USR1", [11] = "SEGV",  [12] = "USR2",
-    [13] = "PIPE", [14] = "ALRM", [15] = "TERM",   [16] = "STKFLT", [17] = "CHLD", [18] = "CONT",
-    [19] = "STOP", [20] = "TSTP", [21] = "TTIN",   [22] = "TTOU", [23] = "URG",   [24] = "XCPU",
-    [25] = "XFSZ", [26] = "VTALRM", [27] = "PROF", [28] = "WINCH", [29] = "IO",   [30] = "PWR",
+    [1] = "HUP",   [2] = "INT",     [3] = "QUIT",  [4] = "ILL",     [5] = "TRAP",  [6] = "ABRT",
+    [7] = "BUS",   [8] = "FPE",     [9] = "KILL",  [10] = "USR1",   [11] = "SEGV", [12] = "USR2",
+    [13] = "PIPE", [14] = "ALRM",   [15] = "TERM", [16] = "STKFLT", [17] = "CHLD", [18] = "CONT",
+    [19] = "STOP", [20] = "TSTP",   [21] = "TTIN", [22] = "TTOU",   [23] = "URG",  [24] = "XCPU",
+    [25] = "XFSZ", [26] = "VTALRM", [27] = "PROF", [28] = "WINCH",  [29] = "IO",   [30] = "PWR",
     [31] = "SYS",
 };
 
@@ -33,8 +33,10 @@ static const char *const initiator_words[] = { NULL, "guestOs", "client", "inter
 static const char *const type_documents[] = {
     "Unknown", "GracefulExit", "ForcedExit", "UnexpectedExit", "Unknown",
 };
-static const char *const detail_documents[] = { NULL, "Shutdown", "Terminate", "UnexpectedExit", NULL };
-static const char *const initiator_documents[] = { "None", "GuestOS", "Client", "Internal", "Unknown" };
+static const char *const detail_documents[] = { NULL, "Shutdown", "Terminate", "UnexpectedExit",
+                                                NULL };
+static const char *const initiator_documents[] = { "None", "GuestOS", "Client", "Internal",
+                                                   "Unknown" };
 
 /* ---- making ---- */
 
@@ -65,7 +67,8 @@ hcs_exit exit_from_wait_status(uint32_t wait_status)
         report.core_dumped = (wait_status & 0x80) != 0;
         return report;
     }
-    snprintf(reason, sizeof reason, "wait status 0x%X is not that of an end", (unsigned) wait_status);
+    snprintf(reason, sizeof reason, "wait status 0x%X is not that of an end",
+             (unsigned) wait_status);
     return exit_unknown(reason);
 }
 
@@ -296,7 +299,8 @@ char *exit_process_status(uint32_t process_id, const hcs_exit *report)
     if (report->how != HCS_EXIT_CODE && report->how != HCS_EXIT_SIGNAL)
         return dump(json_pack("{s:I, s:b, s:i}", "ProcessId", (json_int_t) process_id, "Exited", 1,
                               "LastWaitResult", HCS_E_PROCESS_INFO_NOT_AVAILABLE));
-    code = report->how == HCS_EXIT_CODE ? (json_int_t) report->code : 128 + (json_int_t) report->signal;
+    code = report->how == HCS_EXIT_CODE ? (json_int_t) report->code
+                                        : 128 + (json_int_t) report->signal;
     return dump(json_pack("{s:I, s:b, s:I, s:i}", "ProcessId", (json_int_t) process_id, "Exited", 1,
                           "ExitCode", code, "LastWaitResult", 0));
 }
@@ -316,8 +320,8 @@ char *exit_system_status(const hcs_exit *report)
     if (!detail)
         return dump(json_pack("{s:i, s:s}", "Status", status, "ExitType", type ? type : "Unknown"));
     return dump(json_pack("{s:i, s:s, s:[{s:{s:s, s:s}}]}", "Status", status, "ExitType", type,
-                          "Attribution", "SystemExit", "Detail", detail,
-                          "Initiator", initiator ? initiator : "Unknown"));
+                          "Attribution", "SystemExit", "Detail", detail, "Initiator",
+                          initiator ? initiator : "Unknown"));
 }
 
 /* ---- signals ---- */
@@ -419,7 +423,8 @@ char *hcs_exit_describe(const hcs_exit *report, char *buffer, size_t size)
         n = describe_status(&whole, text, sizeof text);
         break;
     default:
-        n = snprintf(text, sizeof text, whole.reason[0] ? "unknown: %s" : "unknown%s", whole.reason);
+        n = snprintf(text, sizeof text, whole.reason[0] ? "unknown: %s" : "unknown%s",
+                     whole.reason);
         break;
     }
     if (whole.oom_kills && n > 0)

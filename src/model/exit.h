@@ -23,8 +23,8 @@ json_t *exit_to_json(const hcs_exit *report);
 _must_use_ hcs_result exit_from_json(const json_t *json, hcs_exit *out, hcs_error *err);
 
 /* HCS's ProcessStatus and SystemExitStatus documents as owned JSON texts; NULL when out of
- * memory.  A signal appears as HCS shows it for Linux guests: ExitCode 128 + n. An unknown end has no
- * ExitCode, and a LastWaitResult that says so. */
+ * memory.  A signal appears as HCS shows it for Linux guests: ExitCode 128 + n. An unknown end has
+ * no ExitCode, and a LastWaitResult that says so. */
 char *exit_process_status(uint32_t process_id, const hcs_exit *report);
 char *exit_system_status(const hcs_exit *report);
 

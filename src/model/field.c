@@ -42,7 +42,8 @@ static size_t place_print(const struct place *at, char *out, size_t size)
     return length < size ? length : size - 1;
 }
 
-hcs_result field_fail(const struct place *at, hcs_error *err, hcs_result code, const char *format, ...)
+hcs_result field_fail(const struct place *at, hcs_error *err, hcs_result code, const char *format,
+                      ...)
 {
     char path[PATH_BYTES], text[sizeof err->text];
     va_list args;
@@ -61,8 +62,8 @@ static hcs_result wrong_type(const struct place *at, const char *wanted, const j
 {
     static const char *const names[] = {
         [JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array", [JSON_STRING] = "a string",
-        [JSON_INTEGER] = "a number", [JSON_REAL] = "a number", [JSON_TRUE] = "a boolean",
-        [JSON_FALSE] = "a boolean", [JSON_NULL] = "null",
+        [JSON_INTEGER] = "a number", [JSON_REAL] = "a number",  [JSON_TRUE] = "a boolean",
+        [JSON_FALSE] = "a boolean",  [JSON_NULL] = "null",
     };
     const char *got = names[json_typeof(value)];
 
@@ -131,7 +132,8 @@ static const char *similar_name(const struct field_table *table, const char *key
     return best;
 }
 
-static hcs_result unknown_field(const struct field_table *table, const struct place *at, hcs_error *err)
+static hcs_result unknown_field(const struct field_table *table, const struct place *at,
+                                hcs_error *err)
 {
     const char *meant = similar_name(table, at->key);
 
@@ -157,7 +159,8 @@ static hcs_result check_boolean(const json_t *value, const struct field *field,
     if (!json_is_boolean(value))
         return wrong_type(at, "a boolean", value, err);
     if (field->type == FIELD_FALSE && json_is_true(value))
-        return field_fail(at, err, HCS_E_WIN32_NOT_SUPPORTED, "may only be false: %s", field->reason);
+        return field_fail(at, err, HCS_E_WIN32_NOT_SUPPORTED, "may only be false: %s",
+                          field->reason);
     return HCS_OK;
 }
 
@@ -185,17 +188,18 @@ static hcs_result check_string(const json_t *value, const struct field *field,
     return field->check ? field->check(json_string_value(value), at, err) : HCS_OK;
 }
 
-static hcs_result check_array(const json_t *value, const struct field *field, const struct place *at,
-                              hcs_error *err)
+static hcs_result check_array(const json_t *value, const struct field *field,
+                              const struct place *at, hcs_error *err)
 {
     if (!json_is_array(value))
         return wrong_type(at, "an array", value, err);
     if (field->type == FIELD_EMPTY && json_array_size(value) > 0)
-        return field_fail(at, err, HCS_E_WIN32_NOT_SUPPORTED, "may only be empty: %s", field->reason);
+        return field_fail(at, err, HCS_E_WIN32_NOT_SUPPORTED, "may only be empty: %s",
+                          field->reason);
     if (field->type != FIELD_EMPTY && json_array_size(value) > (size_t) field->high)
         return field_fail(at, err, HCS_E_WIN32_INSUFFICIENT_BUFFER,
-                          "has %zu entries, at most %" PRId64 " are allowed", json_array_size(value),
-                          field->high);
+                          "has %zu entries, at most %" PRId64 " are allowed",
+                          json_array_size(value), field->high);
     for (size_t i = 0; i < json_array_size(value); i++) {
         json_t *entry = json_array_get(value, i);
         struct place here = { .up = at, .index = i };
@@ -218,7 +222,8 @@ static hcs_result check_map(json_t *value, const struct place *at, hcs_error *er
 
     if (!json_is_object(value))
         return wrong_type(at, "an object", value, err);
-    json_object_foreach(value, key, entry) {
+    json_object_foreach(value, key, entry)
+    {
         struct place here = { .up = at, .key = key };
 
         if (!json_is_string(entry))
@@ -262,7 +267,8 @@ hcs_result field_check(json_t *json, const struct field_table *table, const stru
     assert(json && table && at);
     if (!json_is_object(json))
         return wrong_type(at, "an object", json, err);
-    json_object_foreach(json, key, value) {
+    json_object_foreach(json, key, value)
+    {
         const struct field *field = field_of(table, key);
         struct place here = { .up = at, .key = key };
         hcs_result r;

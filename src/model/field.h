@@ -22,14 +22,14 @@ struct place {
 enum field_type {
     FIELD_STRING,
     FIELD_BOOLEAN,
-    FIELD_FALSE,    /* a boolean that may only be false; @reason says why */
-    FIELD_INTEGER,  /* low to high */
+    FIELD_FALSE,   /* a boolean that may only be false; @reason says why */
+    FIELD_INTEGER, /* low to high */
     FIELD_OBJECT,
-    FIELD_OBJECTS,  /* array of at most @high */
-    FIELD_STRINGS,  /* array of at most @high */
-    FIELD_EMPTY,    /* an array that may only be empty; @reason says why */
-    FIELD_MAP,      /* object of strings with any names */
-    FIELD_REFUSED   /* HCS has it, this service does not honour it yet */
+    FIELD_OBJECTS, /* array of at most @high */
+    FIELD_STRINGS, /* array of at most @high */
+    FIELD_EMPTY,   /* an array that may only be empty; @reason says why */
+    FIELD_MAP,     /* object of strings with any names */
+    FIELD_REFUSED  /* HCS has it, this service does not honour it yet */
 };
 
 struct field {
@@ -37,14 +37,15 @@ struct field {
     enum field_type type;
     int64_t low;
     int64_t high;
-    const struct field_table *of;   /* FIELD_OBJECT, FIELD_OBJECTS */
-    hcs_result (*check)(const char *value, const struct place *at, hcs_error *err); /* FIELD_STRING */
-    const char *required;           /* NULL: optional; else what to do when it is missing */
+    const struct field_table *of; /* FIELD_OBJECT, FIELD_OBJECTS */
+    hcs_result (*check)(const char *value, const struct place *at,
+                        hcs_error *err); /* FIELD_STRING */
+    const char *required;                /* NULL: optional; else what to do when it is missing */
     const char *reason;
 };
 
 struct field_table {
-    const char *name;               /* of the object, as in HCS's schema */
+    const char *name; /* of the object, as in HCS's schema */
     const struct field *fields;
     size_t n_fields;
 };
@@ -57,7 +58,7 @@ _must_use_ hcs_result field_check(json_t *json, const struct field_table *table,
                                   const struct place *at, hcs_error *err);
 
 /* Report what is wrong at a place: "$.A.B[2] " and the formatted text. */
-_printf_(4, 5)
-hcs_result field_fail(const struct place *at, hcs_error *err, hcs_result code, const char *format, ...);
+_printf_(4, 5) hcs_result
+    field_fail(const struct place *at, hcs_error *err, hcs_result code, const char *format, ...);
 
 #endif

@@ -11,9 +11,18 @@
 #include "attr.h"
 
 /* The ways a cell can be filled. */
-#define TO(state) { STATE_##state, HCS_EVENT_INVALID, HCS_OK }
-#define TELL(state, event) { STATE_##state, HCS_EVENT_##event, HCS_OK }
-#define NO(state, code) { STATE_##state, HCS_EVENT_INVALID, HCS_E_##code }
+#define TO(state)                                                                                  \
+    {                                                                                              \
+        STATE_##state, HCS_EVENT_INVALID, HCS_OK                                                   \
+    }
+#define TELL(state, event)                                                                         \
+    {                                                                                              \
+        STATE_##state, HCS_EVENT_##event, HCS_OK                                                   \
+    }
+#define NO(state, code)                                                                            \
+    {                                                                                              \
+        STATE_##state, HCS_EVENT_INVALID, HCS_E_##code                                             \
+    }
 
 static const struct step table[N_STATES][N_HAPPENINGS] = {
     [STATE_CREATING] = {
@@ -118,12 +127,8 @@ struct step state_step(enum state now, enum happening what)
 const char *state_name(enum state state)
 {
     static const char *const names[N_STATES] = {
-        [STATE_CREATING] = "Created",
-        [STATE_CREATED] = "Created",
-        [STATE_STARTING] = "Created",
-        [STATE_RUNNING] = "Running",
-        [STATE_PAUSED] = "Paused",
-        [STATE_STOPPED] = "Stopped",
+        [STATE_CREATING] = "Created", [STATE_CREATED] = "Created", [STATE_STARTING] = "Created",
+        [STATE_RUNNING] = "Running",  [STATE_PAUSED] = "Paused",   [STATE_STOPPED] = "Stopped",
     };
 
     assert((unsigned) state < N_STATES);

@@ -10,24 +10,24 @@
 #include "hcs/event.h"
 
 enum state {
-    STATE_CREATING,   /* the driver prepares it; it has no event yet */
+    STATE_CREATING, /* the driver prepares it; it has no event yet */
     STATE_CREATED,
     STATE_STARTING,
     STATE_RUNNING,
     STATE_PAUSED,
-    STATE_STOPPED,    /* the exit event has its number */
+    STATE_STOPPED, /* the exit event has its number */
     N_STATES
 };
 
 enum happening {
-    HAPPENED_CREATED,     /* the driver has created it */
+    HAPPENED_CREATED, /* the driver has created it */
     HAPPENED_CREATE_FAILED,
-    WANT_START,           /* a client asks */
+    WANT_START, /* a client asks */
     HAPPENED_STARTED,
     HAPPENED_START_FAILED,
     WANT_SHUT_DOWN,
     WANT_TERMINATE,
-    WANT_PROCESS,         /* a client asks to create a process */
+    WANT_PROCESS, /* a client asks to create a process */
     WANT_PAUSE,
     HAPPENED_PAUSED,
     WANT_RESUME,
@@ -38,8 +38,8 @@ enum happening {
 
 struct step {
     enum state next;
-    hcs_event_kind event;  /* HCS_EVENT_INVALID: none */
-    hcs_result result;     /* HCS_OK, or why it is refused (then `next` is the same state) */
+    hcs_event_kind event; /* HCS_EVENT_INVALID: none */
+    hcs_result result;    /* HCS_OK, or why it is refused (then `next` is the same state) */
 };
 
 struct step state_step(enum state now, enum happening what);

@@ -1,12 +1,13 @@
 /* conformance.c - the promises of libhcs, one test each, over the public API and a running service.
  *
  * Usage: conformance fake|oci|plain [ROOTFS]
- * The same table runs on every driver; only how a program is spelled differs.  The numbers are those of
- * docs/conformance.md. */
+ * The same table runs on every driver; only how a program is spelled differs.  The numbers are
+ * those of docs/conformance.md. */
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <cmocka.h>
 
@@ -14,7 +15,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,20 +29,21 @@ static char document[4096];
 static hcs_host *host;
 static hcs_error err = HCS_ERROR_INIT;
 
-#define OK(call)                                                                                    \
-    do {                                                                                            \
-        err = (hcs_error) HCS_ERROR_INIT;                                                           \
-        hcs_result ok_ = (call);                                                                    \
-        if (ok_ != HCS_OK)                                                                          \
-            fail_msg("%s: 0x%08x %s", #call, (unsigned) ok_, err.text);                             \
+#define OK(call)                                                                                   \
+    do {                                                                                           \
+        err = (hcs_error) HCS_ERROR_INIT;                                                          \
+        hcs_result ok_ = (call);                                                                   \
+        if (ok_ != HCS_OK)                                                                         \
+            fail_msg("%s: 0x%08x %s", #call, (unsigned) ok_, err.text);                            \
     } while (0)
 
-#define FAILS(call, expected)                                                                       \
-    do {                                                                                            \
-        err = (hcs_error) HCS_ERROR_INIT;                                                           \
-        hcs_result got_ = (call);                                                                   \
-        if (got_ != (expected))                                                                     \
-            fail_msg("%s: 0x%08x (%s) instead of %s", #call, (unsigned) got_, err.text, #expected); \
+#define FAILS(call, expected)                                                                      \
+    do {                                                                                           \
+        err = (hcs_error) HCS_ERROR_INIT;                                                          \
+        hcs_result got_ = (call);                                                                  \
+        if (got_ != (expected))                                                                    \
+            fail_msg("%s: 0x%08x (%s) instead of %s", #call, (unsigned) got_, err.text,            \
+                     #expected);                                                                   \
     } while (0)
 
 static int is_fake(void)
@@ -56,8 +57,10 @@ static const char *exit_with(int code)
 {
     static char text[128];
 
-    snprintf(text, sizeof text, is_fake() ? "{\"CommandArgs\":[\"exit\",\"%d\"]}"
-                                          : "{\"CommandArgs\":[\"sh\",\"-c\",\"exit %d\"]}", code);
+    snprintf(text, sizeof text,
+             is_fake() ? "{\"CommandArgs\":[\"exit\",\"%d\"]}"
+                       : "{\"CommandArgs\":[\"sh\",\"-c\",\"exit %d\"]}",
+             code);
     return text;
 }
 
@@ -65,8 +68,10 @@ static const char *die_by(int number)
 {
     static char text[128];
 
-    snprintf(text, sizeof text, is_fake() ? "{\"CommandArgs\":[\"signal\",\"%d\"]}"
-                                          : "{\"CommandArgs\":[\"sh\",\"-c\",\"kill -%d $$\"]}", number);
+    snprintf(text, sizeof text,
+             is_fake() ? "{\"CommandArgs\":[\"signal\",\"%d\"]}"
+                       : "{\"CommandArgs\":[\"sh\",\"-c\",\"kill -%d $$\"]}",
+             number);
     return text;
 }
 
@@ -133,7 +138,8 @@ static hcs_event expect(struct life *life, hcs_event_kind kind)
     hcs_event event = next(life);
 
     if (event.kind != kind)
-        fail_msg("%s (%#x) instead of %s", hcs_event_kind_name(event.kind), event.kind, hcs_event_kind_name(kind));
+        fail_msg("%s (%#x) instead of %s", hcs_event_kind_name(event.kind), event.kind,
+                 hcs_event_kind_name(kind));
     assert_string_equal(event.system.id, life->id);
     return event;
 }
@@ -295,7 +301,8 @@ static void c22_process_before_start_is_refused(void **state)
 {
     hcs_process *process = NULL;
 
-    FAILS(hcs_process_create(((struct life *) *state)->system, exit_with(0), NULL, &process, NULL, &err),
+    FAILS(hcs_process_create(((struct life *) *state)->system, exit_with(0), NULL, &process, NULL,
+                             &err),
           HCS_E_INVALID_STATE);
     assert_null(process);
 }
@@ -309,7 +316,8 @@ static void c23_everything_after_the_end_is_already_stopped(void **state)
     FAILS(hcs_system_terminate(life->system, NULL, &err), HCS_E_SYSTEM_ALREADY_STOPPED);
     FAILS(hcs_system_shut_down(life->system, NULL, &err), HCS_E_SYSTEM_ALREADY_STOPPED);
     FAILS(hcs_system_start(life->system, NULL, &err), HCS_E_SYSTEM_ALREADY_STOPPED);
-    FAILS(hcs_process_create(life->system, exit_with(0), NULL, &process, NULL, &err), HCS_E_SYSTEM_ALREADY_STOPPED);
+    FAILS(hcs_process_create(life->system, exit_with(0), NULL, &process, NULL, &err),
+          HCS_E_SYSTEM_ALREADY_STOPPED);
 }
 
 static void c24_a_taken_id_is_refused(void **state)
@@ -317,7 +325,8 @@ static void c24_a_taken_id_is_refused(void **state)
     struct life *life = *state;
     hcs_system *second = NULL;
 
-    FAILS(hcs_system_create(host, life->id, document, &second, NULL, &err), HCS_E_SYSTEM_ALREADY_EXISTS);
+    FAILS(hcs_system_create(host, life->id, document, &second, NULL, &err),
+          HCS_E_SYSTEM_ALREADY_EXISTS);
     assert_null(second);
     assert_non_null(strstr(err.text, life->id));
 }
@@ -372,7 +381,8 @@ static void c28_errors_leave_outputs_alone_and_name_the_place(void **state)
     hcs_system *system = (hcs_system *) (uintptr_t) 1;
 
     (void) state;
-    FAILS(hcs_system_create(host, "bad", "{\n\"Owner\": oops}", &system, NULL, &err), HCS_E_INVALID_JSON);
+    FAILS(hcs_system_create(host, "bad", "{\n\"Owner\": oops}", &system, NULL, &err),
+          HCS_E_INVALID_JSON);
     assert_ptr_equal(system, (void *) (uintptr_t) 1);
     assert_non_null(strstr(err.text, "line 2"));
     assert_true(err.where[0] != 0);
@@ -535,9 +545,12 @@ static void c50_pipes_that_the_document_asks_for(void **state)
         print_message("fake processes have no output\n");
         skip();
     }
-    OK(hcs_process_create(life->system, "{\"CommandArgs\":[\"cat\"],\"CreateStdInPipe\":true,\"CreateStdOutPipe\":true}",
-                          NULL, &process, NULL, &err));
-    int in = hcs_process_take_stdio(process, HCS_STDIN), out = hcs_process_take_stdio(process, HCS_STDOUT);
+    OK(hcs_process_create(
+        life->system,
+        "{\"CommandArgs\":[\"cat\"],\"CreateStdInPipe\":true,\"CreateStdOutPipe\":true}", NULL,
+        &process, NULL, &err));
+    int in = hcs_process_take_stdio(process, HCS_STDIN),
+        out = hcs_process_take_stdio(process, HCS_STDOUT);
     assert_true(in >= 0 && out >= 0);
     assert_int_equal(hcs_process_take_stdio(process, HCS_STDOUT), HCS_POLLABLE_NONE);
     assert_int_equal(hcs_process_take_stdio(process, HCS_STDERR), HCS_POLLABLE_NONE);
@@ -565,7 +578,8 @@ static void c51_handles_that_are_given(void **state)
     }
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     stdio.out = ends[1];
-    OK(hcs_process_create(life->system, "{\"CommandLine\":\"echo given\"}", &stdio, &process, NULL, &err));
+    OK(hcs_process_create(life->system, "{\"CommandLine\":\"echo given\"}", &stdio, &process, NULL,
+                          &err));
     close(ends[1]);
     assert_int_equal(read(ends[0], text, sizeof text), 6);
     assert_string_equal(text, "given\n");
@@ -573,8 +587,9 @@ static void c51_handles_that_are_given(void **state)
     close(ends[0]);
     hcs_process_close(process);
     stdio.out = 1;
-    FAILS(hcs_process_create(life->system, "{\"CommandArgs\":[\"echo\"],\"CreateStdOutPipe\":true}", &stdio, &process,
-                             NULL, &err), HCS_E_INVALIDARG);
+    FAILS(hcs_process_create(life->system, "{\"CommandArgs\":[\"echo\"],\"CreateStdOutPipe\":true}",
+                             &stdio, &process, NULL, &err),
+          HCS_E_INVALIDARG);
 }
 
 /* ---- streams ---- */
@@ -817,10 +832,13 @@ int main(int argc, char **argv)
         return 2;
     driver = argv[1];
     if (strcmp(driver, "plain") == 0)
-        snprintf(document, sizeof document, "{\"Owner\":\"conformance\",\"SchemaVersion\":{\"Major\":2,\"Minor\":1},"
-                                            "\"Container\":{\"IsolationType\":\"None\"}}");
+        snprintf(document, sizeof document,
+                 "{\"Owner\":\"conformance\",\"SchemaVersion\":{\"Major\":2,\"Minor\":1},"
+                 "\"Container\":{\"IsolationType\":\"None\"}}");
     else
-        snprintf(document, sizeof document, "{\"Owner\":\"conformance\",\"SchemaVersion\":{\"Major\":2,\"Minor\":1},"
-                                            "\"Container\":{\"Storage\":{\"Path\":\"%s\"}}}", argc > 2 ? argv[2] : "/");
+        snprintf(document, sizeof document,
+                 "{\"Owner\":\"conformance\",\"SchemaVersion\":{\"Major\":2,\"Minor\":1},"
+                 "\"Container\":{\"Storage\":{\"Path\":\"%s\"}}}",
+                 argc > 2 ? argv[2] : "/");
     return cmocka_run_group_tests_name(driver, promises, connect_host, disconnect_host);
 }

@@ -34,7 +34,7 @@ with tempfile.TemporaryDirectory(prefix="hcs-conformance-") as root:
         if driver == "oci":
             info = json.loads(subprocess.check_output([hcs, "version", "--format", "json"], env=env))["service"]
             if not any(d["name"] == "oci" for d in info["drivers"]):
-                print(f"1..0 # SKIP this kernel allows no containers: {info.get('noContainers')}")
+                print(f"1..1\nok 1 - promises over real containers # SKIP this kernel allows no containers: {info.get('noContainers')}")
                 status = 0
                 args = None
             else:

@@ -9,7 +9,11 @@
 #include "fuzz.h"
 #include "utf.h"
 
-#define CHECK(condition) do { if (!(condition)) abort(); } while (0)
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            abort();                                                                               \
+    } while (0)
 
 static void check_refusal(hcs_result r, const hcs_error *err)
 {
@@ -32,7 +36,9 @@ static void check_system(const char *text)
     CHECK(doc->owner && strcmp(doc->text, text) == 0);
     CHECK((doc->isolation == DOC_ISOLATION_NONE) == !doc->storage_path);
     CHECK(!doc->storage_path || doc->storage_path[0] == '/');
-    CHECK((doc->processor_count != 0) + (doc->processor_weight != 0) + (doc->processor_maximum != 0) <= 1);
+    CHECK((doc->processor_count != 0) + (doc->processor_weight != 0) +
+              (doc->processor_maximum != 0) <=
+          1);
     CHECK(doc->processor_weight <= 10000 && doc->processor_maximum <= 10000);
     for (size_t i = 0; i < doc->n_mapped; i++) {
         CHECK(doc->mapped[i].host_path[0] == '/' && doc->mapped[i].container_path[0] == '/');

@@ -6,7 +6,11 @@
 #include "fuzz.h"
 #include "utf.h"
 
-#define CHECK(condition) do { if (!(condition)) abort(); } while (0)
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            abort();                                                                               \
+    } while (0)
 
 static void check_utf16(const uint16_t *units, size_t n)
 {

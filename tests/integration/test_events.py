@@ -9,9 +9,7 @@ from conftest import wait_for
 
 
 def follow(service, *args):
-    p = service.popen("events", "--format", "json", *args, stdout=subprocess.PIPE)
-    # it has its position once the service has one more client that streams
-    return p
+    return service.popen("events", "--format", "json", *args, stdout=subprocess.PIPE)
 
 
 def read_until(p, last):
@@ -23,16 +21,16 @@ def read_until(p, last):
     return events
 
 
-def connections(service):
+def streams(service):
     with service.connect() as w:
-        return w.call("GetInfo")["info"]["connections"]
+        return w.call("GetInfo")["info"]["streams"]
 
 
 def test_two_terminals(service, run_args):
     """The README's promise: created, started, process started, process exited (code 42), exited; dense."""
-    before = connections(service)
+    before = streams(service)
     p = follow(service)
-    wait_for(lambda: connections(service) > before, "the watcher is connected")
+    wait_for(lambda: streams(service) > before, "the watcher has its position")
     service.hcs("run", "--id", "two", *run_args, "--", "sh", "-c", "exit 42", check=42)
     events = read_until(p, lambda e: e["name"] == "SystemExited")
     p.send_signal(signal.SIGINT)
@@ -73,9 +71,9 @@ def test_table_says_it_in_words(service, run_args):
 
 
 def test_hundred_readers_see_the_same(service, run_args):
-    before = connections(service)
+    before = streams(service)
     readers = [follow(service) for _ in range(20)]
-    wait_for(lambda: connections(service) >= before + len(readers), "all watchers are connected")
+    wait_for(lambda: streams(service) >= before + len(readers), "all watchers have their position")
     for i in range(5):
         service.hcs("run", "--rm", "--id", f"same-{i}", *run_args, "--", "true", check=0)
     service.hcs("run", "--rm", "--id", "same-last", *run_args, "--", "true", check=0)
@@ -102,9 +100,9 @@ def test_end_of_the_service_is_told(place, run_args):
     sub = place / "ending"
     sub.mkdir()
     other = Service(sub)
-    before = connections(other)
+    before = streams(other)
     p = other.popen("events", "--format", "json", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    wait_for(lambda: connections(other) > before, "the watcher is connected")
+    wait_for(lambda: streams(other) > before, "the watcher has its position")
     assert other.stop() == 0
     out, err = p.communicate(timeout=30)
     assert [json.loads(line)["name"] for line in out.splitlines()][0] == "ServiceDisconnect"

@@ -17,12 +17,12 @@ def test_run_one(service, containers, run_args):
 
 
 def test_watch_host(service, run_args):
-    def connections():
+    def streams():
         with service.connect() as w:
-            return w.call("GetInfo")["info"]["connections"]
-    before = connections()
+            return w.call("GetInfo")["info"]["streams"]
+    before = streams()
     p = subprocess.Popen([f"{EXAMPLES}/watch_host", "2"], env=service.env, stdout=subprocess.PIPE, text=True)
-    wait_for(lambda: connections() > before, "the watcher is connected")
+    wait_for(lambda: streams() > before, "the watcher has its position")
     for code in (5, 6):
         service.hcs("run", "--rm", "--id", f"watched-{code}", *run_args, "--", "sh", "-c", f"exit {code}", check=code)
     out, _ = p.communicate(timeout=60)

@@ -102,9 +102,10 @@ def test_hcsd_that_cannot_start_is_a_clear_error(absent):
 def test_other_users_are_refused(service):
     if os.geteuid() != 0:
         pytest.skip("needs root to become another user")
+    if subprocess.run(["test", "-x", HCS], user=65534, group=65534).returncode != 0:
+        pytest.skip("another user cannot reach the build directory")
     os.chmod(service.root, 0o755)
-    r = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", HCS, "list"], env=service.env,
-                       capture_output=True, text=True)
+    r = subprocess.run([HCS, "list"], env=service.env, user=65534, group=65534, extra_groups=[], capture_output=True, text=True)
     os.chmod(service.root, 0o700)
     assert r.returncode != 0
     assert "denied" in r.stderr.lower() or "may not" in r.stderr

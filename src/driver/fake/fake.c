@@ -26,14 +26,14 @@
 #include "exit.h"
 #include "list.h"
 
-#define AT_ONCE 256               /* things due at one moment that are done before the loop has its turn */
+#define AT_ONCE 256 /* things due at one moment that are done before the loop has its turn */
 
 enum due_what { DUE_DONE, DUE_STEP, DUE_EXITED, DUE_PROCESS_STARTED };
 
 struct fake {
     struct driver driver;
     sd_event_source *clock;
-    struct list due;               /* struct due, by time, then by order */
+    struct list due; /* struct due, by time, then by order */
     uint64_t now_ms;
     uint32_t last_pid;
 };
@@ -54,7 +54,7 @@ struct fake_process {
     uint64_t job;
     uint32_t number;
     uint32_t pid;
-    uint64_t ignored;              /* bit n: signal n */
+    uint64_t ignored; /* bit n: signal n */
     int ended;
 };
 
@@ -118,7 +118,8 @@ static void drop_process(struct fake_process *p)
 /* Forget what was due for a process, or with NULL for the whole system. */
 static void cancel(struct fake_system *fs, const struct fake_process *only)
 {
-    list_for_each(&fs->fake->due, n) {
+    list_for_each(&fs->fake->due, n)
+    {
         struct due *due = container_of(n, struct due, link);
 
         if (due->system == fs && (!only || due->process == only)) {
@@ -146,7 +147,8 @@ static void end_system(struct fake_system *fs, const hcs_exit *report)
         return;
     fs->exiting = 1;
     fs->exit = *report;
-    list_for_each(&fs->processes, n) {
+    list_for_each(&fs->processes, n)
+    {
         struct fake_process *p = container_of(n, struct fake_process, link);
 
         if (p->pid && !p->ended)
@@ -181,7 +183,8 @@ static void end_by_word(struct fake_process *p, const char *word)
 static void take_step(struct fake_process *p)
 {
     struct driver_system *s = p->system->system;
-    hcs_exit crashed = exit_of_system(HCS_E_UNEXPECTED_EXIT, HCS_EXIT_TYPE_UNEXPECTED, HCS_INITIATOR_UNKNOWN);
+    hcs_exit crashed =
+        exit_of_system(HCS_E_UNEXPECTED_EXIT, HCS_EXIT_TYPE_UNEXPECTED, HCS_INITIATOR_UNKNOWN);
     const char *word = next_word(p);
 
     if (strcmp(word, "hang") == 0)
@@ -257,8 +260,8 @@ static hcs_result fake_check(struct driver *d, const struct doc_system *doc, hcs
 {
     (void) d;
     if (doc->storage_path && strstr(doc->storage_path, "/missing"))
-        return fail(err, HCS_E_WIN32_PATH_NOT_FOUND, "fake.check", "$.Container.Storage.Path: '%s' does not exist",
-                    doc->storage_path);
+        return fail(err, HCS_E_WIN32_PATH_NOT_FOUND, "fake.check",
+                    "$.Container.Storage.Path: '%s' does not exist", doc->storage_path);
     return HCS_OK;
 }
 
@@ -311,7 +314,8 @@ static void fake_terminate(struct driver *d, struct driver_system *s, uint64_t j
 
 static int has_program(const char *word)
 {
-    static const char *const words[] = { "sleep", "exit", "signal", "unknown", "ignore", "event", "crash", "hang" };
+    static const char *const words[] = { "sleep",  "exit",  "signal", "unknown",
+                                         "ignore", "event", "crash",  "hang" };
 
     for (size_t i = 0; i < N_ELEMENTS(words); i++)
         if (strcmp(word, words[i]) == 0)
@@ -338,8 +342,8 @@ static struct fake_process *make_process(struct fake_system *fs, const struct do
     return NULL;
 }
 
-static void fake_process_create(struct driver *d, struct driver_system *s, uint64_t job, uint32_t number,
-                                const struct doc_process *doc, const int fds[3])
+static void fake_process_create(struct driver *d, struct driver_system *s, uint64_t job,
+                                uint32_t number, const struct doc_process *doc, const int fds[3])
 {
     struct fake_system *fs = s->data;
     struct fake_process *p;
@@ -350,13 +354,14 @@ static void fake_process_create(struct driver *d, struct driver_system *s, uint6
         struct due *due = add_due(fs, DUE_DONE, 0);
 
         due->job = job;
-        due->result = fail(&due->err, HCS_E_WIN32_FILE_NOT_FOUND, "fake.process", "program '%.200s' does not exist",
-                           doc->arguments[0]);
+        due->result = fail(&due->err, HCS_E_WIN32_FILE_NOT_FOUND, "fake.process",
+                           "program '%.200s' does not exist", doc->arguments[0]);
         return;
     }
     p = fs->exiting ? NULL : make_process(fs, doc);
     if (!p) {
-        fail_soon(fs, job, fs->exiting ? HCS_E_SYSTEM_ALREADY_STOPPED : HCS_E_OUTOFMEMORY, "the process cannot start");
+        fail_soon(fs, job, fs->exiting ? HCS_E_SYSTEM_ALREADY_STOPPED : HCS_E_OUTOFMEMORY,
+                  "the process cannot start");
         return;
     }
     p->job = job;
@@ -365,14 +370,15 @@ static void fake_process_create(struct driver *d, struct driver_system *s, uint6
     add_due(fs, DUE_PROCESS_STARTED, 0)->process = p;
 }
 
-static hcs_result fake_process_signal(struct driver *d, struct driver_system *s, uint32_t number, int signal,
-                                      hcs_error *err)
+static hcs_result fake_process_signal(struct driver *d, struct driver_system *s, uint32_t number,
+                                      int signal, hcs_error *err)
 {
     struct fake_system *fs = s->data;
     hcs_exit report = exit_from_wait_status((uint32_t) signal);
 
     (void) d;
-    list_for_each(&fs->processes, n) {
+    list_for_each(&fs->processes, n)
+    {
         struct fake_process *p = container_of(n, struct fake_process, link);
 
         if (p->number != number || p->ended)
@@ -389,7 +395,8 @@ static void fake_settled(struct driver *d, struct driver_system *s, uint32_t num
     struct fake_system *fs = s->data;
 
     (void) d;
-    list_for_each(&fs->processes, n) {
+    list_for_each(&fs->processes, n)
+    {
         struct fake_process *p = container_of(n, struct fake_process, link);
 
         if (p->number == number && p->ended)
@@ -414,8 +421,7 @@ static void fake_forget(struct driver *d, struct driver_system *s)
     if (!fs)
         return;
     cancel(fs, NULL);
-    list_for_each(&fs->processes, n)
-        drop_process(container_of(n, struct fake_process, link));
+    list_for_each(&fs->processes, n) drop_process(container_of(n, struct fake_process, link));
     free(fs);
     s->data = NULL;
 }

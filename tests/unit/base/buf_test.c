@@ -1,8 +1,10 @@
 /* The growing buffer and its ceiling. */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <string.h>
@@ -11,7 +13,8 @@
 
 static void bytes_come_back_in_order_with_a_nul_behind(void **state)
 {
-    static const char bytes[] = "01234\0" "6789";
+    static const char bytes[] = "01234\0"
+                                "6789";
     _cleanup_(buf_done) struct buf b;
 
     (void) state;

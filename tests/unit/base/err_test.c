@@ -3,7 +3,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
+
 #undef fail /* cmocka has a macro of that name; here the function under test is meant */
 
 #include <errno.h>
@@ -18,7 +20,8 @@ static void fail_fills_everything(void **state)
 
     (void) state;
     err.os = 5;
-    assert_int_equal(fail(&err, HCS_E_INVALIDARG, "test.verb", "'%s' is %d", "x", 3), HCS_E_INVALIDARG);
+    assert_int_equal(fail(&err, HCS_E_INVALIDARG, "test.verb", "'%s' is %d", "x", 3),
+                     HCS_E_INVALIDARG);
     assert_int_equal(err.code, HCS_E_INVALIDARG);
     assert_int_equal(err.os, 0);
     assert_string_equal(err.where, "test.verb");
@@ -116,7 +119,8 @@ static void smaller_structs_are_not_overrun(void **state)
         hint(&u.err, HCS_E_FAIL, "%s", text);
         fail(&source, HCS_E_FAIL, "x.y", "%s", text);
         error_copy(&u.err, &source);
-        for (size_t i = size < sizeof u.err.size ? sizeof u.err.size : size; i < sizeof u.bytes; i++)
+        for (size_t i = size < sizeof u.err.size ? sizeof u.err.size : size; i < sizeof u.bytes;
+             i++)
             assert_int_equal(u.bytes[i], 0xA5);
         assert_int_equal(u.err.size, size);
         if (size > offsetof(hcs_error, text))

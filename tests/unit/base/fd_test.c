@@ -1,8 +1,10 @@
 /* Files and directory trees, in a private directory that each test gets and loses. */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <dirent.h>
@@ -79,7 +81,8 @@ static void a_file_over_the_ceiling_is_refused(void **state)
 
     (void) state;
     put("f", "12345678");
-    assert_int_equal(file_read(in_home("f"), 7, &text, NULL, &err), HCS_E_WIN32_INSUFFICIENT_BUFFER);
+    assert_int_equal(file_read(in_home("f"), 7, &text, NULL, &err),
+                     HCS_E_WIN32_INSUFFICIENT_BUFFER);
     assert_null(text);
     assert_non_null(strstr(err.text, "larger than 7 bytes"));
     assert_int_equal(file_read(in_home("f"), 8, &text, NULL, &err), HCS_OK);

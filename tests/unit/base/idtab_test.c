@@ -1,8 +1,10 @@
 /* Numbers for objects that may be gone. */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "idtab.h"

@@ -1,9 +1,11 @@
 /* The tables of idl/ against a second list, typed from Microsoft's documentation and winerror.h
  * and not from errors.tsv: a number that is wrong in one place shows as a difference. */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <errno.h>
@@ -208,7 +210,7 @@ static void every_row_tells_meaning_and_advice(void **state)
 
         assert_true(row->code < 0);
         assert_true(strlen(row->meaning) > 5 && strlen(row->advice) > 5);
-        assert_null(strchr("." , row->meaning[strlen(row->meaning) - 1]));
+        assert_null(strchr(".", row->meaning[strlen(row->meaning) - 1]));
         assert_true(row->error_class >= HCS_CLASS_OTHER && row->error_class <= HCS_CLASS_CLOSED);
         assert_true(row->os > 0);
     }

@@ -1,8 +1,10 @@
 /* UTF-16 and UTF-8: against iconv where text is well formed, by hand where it is not. */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <errno.h>
@@ -95,8 +97,8 @@ static void every_character_makes_the_round_trip(void **state)
         }
         n_bytes = utf8_from_utf16(units, n, bytes);
         if (utf8_length_of_utf16(units, n, NULL) != n_bytes || !utf8_valid(bytes, n_bytes) ||
-            utf8_sequence(bytes, n_bytes) != n_bytes || utf16_from_utf8(bytes, n_bytes, back) != n ||
-            memcmp(back, units, 2 * n) != 0)
+            utf8_sequence(bytes, n_bytes) != n_bytes ||
+            utf16_from_utf8(bytes, n_bytes, back) != n || memcmp(back, units, 2 * n) != 0)
             fail_msg("U+%04X", (unsigned) c);
     }
 }
@@ -142,14 +144,28 @@ static void malformed_bytes_become_one_replacement_each(void **state)
         size_t replaced;
         size_t kept;
     } cases[] = {
-        { "\x80", 1, 0 }, { "\xBF" "a", 1, 1 },         /* continuation without a start */
-        { "\xC0\x80", 2, 0 }, { "\xC1\xBF", 2, 0 },     /* overlong */
-        { "\xE0\x9F\xBF", 3, 0 }, { "\xF0\x8F\xBF\xBF", 4, 0 },
-        { "\xED\xA0\x80", 3, 0 }, { "\xED\xBF\xBF", 3, 0 }, /* surrogates */
-        { "\xF4\x90\x80\x80", 4, 0 }, { "\xF5\x80\x80\x80", 4, 0 }, /* past the end */
+        { "\x80", 1, 0 },
+        { "\xBF"
+          "a",
+          1, 1 }, /* continuation without a start */
+        { "\xC0\x80", 2, 0 },
+        { "\xC1\xBF", 2, 0 }, /* overlong */
+        { "\xE0\x9F\xBF", 3, 0 },
+        { "\xF0\x8F\xBF\xBF", 4, 0 },
+        { "\xED\xA0\x80", 3, 0 },
+        { "\xED\xBF\xBF", 3, 0 }, /* surrogates */
+        { "\xF4\x90\x80\x80", 4, 0 },
+        { "\xF5\x80\x80\x80", 4, 0 }, /* past the end */
         { "\xFE\xFF", 2, 0 },
-        { "\xC3", 1, 0 }, { "\xE2\x82", 2, 0 }, { "\xF0\x9F\x98", 3, 0 }, /* cut off */
-        { "\xE2\x82" "ab", 2, 2 }, { "\xF0\x9F\x98" "a", 3, 1 },
+        { "\xC3", 1, 0 },
+        { "\xE2\x82", 2, 0 },
+        { "\xF0\x9F\x98", 3, 0 }, /* cut off */
+        { "\xE2\x82"
+          "ab",
+          2, 2 },
+        { "\xF0\x9F\x98"
+          "a",
+          3, 1 },
     };
 
     (void) state;

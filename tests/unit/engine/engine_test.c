@@ -33,7 +33,7 @@ struct reader {
     struct sub sub;
     struct seen seen[EVENTS];
     size_t n_seen;
-    size_t room;                /* events it takes before it says it has no room */
+    size_t room; /* events it takes before it says it has no room */
     uint64_t gap_first, gap_last;
     char end[64];
 };
@@ -165,7 +165,10 @@ static void on_answer(struct call *call, const struct answer *answer)
 
     a->answers++;
     a->result = answer->result;
-    snprintf(a->text, sizeof a->text, "%s", answer->result < 0 ? answer->err->text : answer->detail ? answer->detail : "");
+    snprintf(a->text, sizeof a->text, "%s",
+             answer->result < 0 ? answer->err->text
+             : answer->detail   ? answer->detail
+                                : "");
     a->process_id = answer->process_id;
     if (answer->exit)
         a->exit = *answer->exit;
@@ -180,8 +183,9 @@ static void ask(struct asked *a)
     call_init(&a->call, on_answer);
 }
 
-#define DOCUMENT(more) "{\"Owner\":\"me\",\"SchemaVersion\":{\"Major\":2,\"Minor\":1},\"Container\":{\"Storage\":" \
-                       "{\"Path\":\"/root-fs\"}" more "}}"
+#define DOCUMENT(more)                                                                             \
+    "{\"Owner\":\"me\",\"SchemaVersion\":{\"Major\":2,\"Minor\":1},\"Container\":{\"Storage\":"    \
+    "{\"Path\":\"/root-fs\"}" more "}}"
 
 static hcs_result create(struct fixture *f, const char *id, const char *document)
 {
@@ -339,7 +343,8 @@ static void a_failed_create_leaves_nothing(void **state)
     struct fixture *f = *state;
     size_t entries = 0;
 
-    assert_int_equal(create(f, "a", DOCUMENT(",\"GuestOs\":{\"HostName\":\"fail-create\"}")), HCS_E_FAIL);
+    assert_int_equal(create(f, "a", DOCUMENT(",\"GuestOs\":{\"HostName\":\"fail-create\"}")),
+                     HCS_E_FAIL);
     assert_int_equal(engine_busy(f->engine), 0);
     assert_int_equal(f->reader.n_seen, 0);
     DIR *dir = opendir(f->dir);
@@ -497,8 +502,10 @@ static void a_stream_of_an_ended_system_replays_and_ends(void **state)
     assert_int_equal(r->n_seen, 2);
     assert_string_equal(r->end, "the system has exited");
     sub_close(&r->sub);
-    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_NOW, 0, "nobody", &err), HCS_E_SYSTEM_NOT_FOUND);
-    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_AFTER, 99, NULL, &err), HCS_E_INVALIDARG);
+    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_NOW, 0, "nobody", &err),
+                     HCS_E_SYSTEM_NOT_FOUND);
+    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_AFTER, 99, NULL, &err),
+                     HCS_E_INVALIDARG);
     free(r);
 }
 
@@ -568,9 +575,13 @@ static void signals_go_to_living_processes_only(void **state)
     create(f, "a", DOCUMENT(""));
     verb(f, "a", engine_start);
     uint32_t pid = run(f, "a", "ignore 15 hang", HCS_OK);
-    static const struct { int signal; hcs_result result; } cases[] = {
-        { 15, HCS_OK }, { 0, HCS_OK }, { -1, HCS_E_INVALIDARG }, { 999, HCS_E_INVALIDARG }, { 10, HCS_OK },
-        { 9, HCS_E_PROCESS_ALREADY_STOPPED },
+    static const struct {
+        int signal;
+        hcs_result result;
+    } cases[] = {
+        { 15, HCS_OK },           { 0, HCS_OK },
+        { -1, HCS_E_INVALIDARG }, { 999, HCS_E_INVALIDARG },
+        { 10, HCS_OK },           { 9, HCS_E_PROCESS_ALREADY_STOPPED },
     };
     for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
         ask(&a);
@@ -598,7 +609,8 @@ static void lists_show_living_and_remembered_systems_once(void **state)
     ask(&a);
     engine_list(f->engine, &a.call, "{\"Ids\":[\"a\"]}");
     assert_int_equal(json_array_size(a.json), 1);
-    assert_string_equal(json_string_value(json_object_get(json_array_get(a.json, 0), "State")), "Stopped");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(a.json, 0), "State")),
+                        "Stopped");
     json_decref(a.json);
     call_drop(&a.call);
     assert_int_equal(verb(f, "b", engine_forget), HCS_E_INVALID_STATE);

@@ -75,8 +75,8 @@ struct seen {
     char id[32];
 };
 
-static int look(void *context, uint64_t sequence, uint64_t incarnation, hcs_event_kind kind, const char *bytes,
-                size_t length)
+static int look(void *context, uint64_t sequence, uint64_t incarnation, hcs_event_kind kind,
+                const char *bytes, size_t length)
 {
     struct seen *seen = context;
     json_t *json = json_loadb(bytes, length, 0, NULL);
@@ -229,7 +229,9 @@ static void a_damaged_file_is_set_aside_and_a_new_log_begins(void **state)
 
 static void a_second_daemon_is_refused(void **state)
 {
-    struct evlog_options options = { .path = ((struct place *) *state)->path, .events_max = 10, .ended_max = 10 };
+    struct evlog_options options = { .path = ((struct place *) *state)->path,
+                                     .events_max = 10,
+                                     .ended_max = 10 };
     struct evlog *log = open_log(*state, 1000), *second = NULL;
     hcs_error err = HCS_ERROR_INIT;
 
@@ -259,8 +261,11 @@ static void ended_systems_are_remembered_newest_first_and_bounded(void **state)
 
     for (uint64_t i = 1; i <= 5; i++) {
         struct evlog_ended ended = {
-            .system = { "x", i, "me", "Container", "namespaces" }, .first_sequence = i, .exit_sequence = i,
-            .exit = exit_of_system(HCS_OK, HCS_EXIT_TYPE_FORCED, HCS_INITIATOR_CLIENT), .detail = "{}",
+            .system = { "x", i, "me", "Container", "namespaces" },
+            .first_sequence = i,
+            .exit_sequence = i,
+            .exit = exit_of_system(HCS_OK, HCS_EXIT_TYPE_FORCED, HCS_INITIATOR_CLIENT),
+            .detail = "{}",
         };
 
         append(log, "x", i);

@@ -128,6 +128,8 @@ static void a_reader_who_does_not_read_loses_nothing(void **state)
     close(lives[1]);
     wait_for_end(lives[0]);
     close(lives[0]);
+    for (uint32_t i = 0; i < N; i++)
+        wait_until_idle(s->dir, s->keeper, i + 1); /* by now the connection is full */
     count_exits(s, N, counts);
     hear_type(s, KEEPER_EMPTY);
     for (int i = 0; i < N; i++)

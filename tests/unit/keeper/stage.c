@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -260,4 +261,21 @@ void wait_for_end(int fd)
     while (poll(&p, 1, PATIENCE_S * 1000) == 1 && read(fd, bytes, sizeof(bytes)) > 0)
         continue;
     assert_true(p.revents & POLLHUP);
+}
+
+void wait_until_idle(const char *dir, pid_t keeper, uint32_t number)
+{
+    char name[32], path[64], state = 0;
+
+    snprintf(name, sizeof(name), "%s%u", KEEPER_RECORD_PREFIX, number);
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int) keeper);
+    while (state != 'S') {
+        FILE *f = fopen(path, "r");
+
+        assert_non_null(f);
+        if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1 || !dir_has(dir, name))
+            state = 0;
+        fclose(f);
+        sched_yield();
+    }
 }

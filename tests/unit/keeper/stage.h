@@ -52,6 +52,9 @@ void expect_silence(struct stage *s);
 
 extern int null_fds[3];
 
+/* Until the keeper has written the record of @number, and has said after it what it could. */
+void wait_until_idle(const char *dir, pid_t keeper, uint32_t number);
+
 /* Until every writer of the pipe is gone. */
 void wait_for_end(int fd);
 

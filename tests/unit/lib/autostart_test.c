@@ -5,11 +5,12 @@
  * GetInfo. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
+
+#include <stdbool.h>
 
 #include <errno.h>
 #include <fcntl.h>

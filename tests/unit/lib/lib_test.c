@@ -1,11 +1,12 @@
 /* lib_test.c - promises of the public headers: host, system, process, operation. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
+
+#include <stdbool.h>
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,11 +1,12 @@
 /* stream_test.c - promises of stream.h, with a service that says what the test wants. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
+
+#include <stdbool.h>
 
 #include <fcntl.h>
 #include <poll.h>

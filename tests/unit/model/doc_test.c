@@ -1,8 +1,11 @@
-/* Documents: what golden files cannot say well.  The documents themselves are in tests/golden/doc. */
+/* Documents: what golden files cannot say well.  The documents themselves are in tests/golden/doc.
+ */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <stdio.h>
@@ -35,7 +38,8 @@ static void ids_are_checked_and_the_fault_is_named(void **state)
     check_id("a/b", "the id 'a/b' has '/' at position 2, allowed are A-Z a-z 0-9 _ . -");
     check_id("../x", "the id '../x' begins with '.', must begin with a letter or digit");
     check_id("a b", "the id 'a b' has ' ' at position 2, allowed are A-Z a-z 0-9 _ . -");
-    check_id("\xC3\xA4", "the id '\xC3\xA4' has '\xC3\xA4' at position 1, allowed are A-Z a-z 0-9 _ . -");
+    check_id("\xC3\xA4",
+             "the id '\xC3\xA4' has '\xC3\xA4' at position 1, allowed are A-Z a-z 0-9 _ . -");
     memset(id, 'x', sizeof id);
     id[128] = '\0';
     check_id(id, NULL);
@@ -49,11 +53,18 @@ static void ids_are_checked_and_the_fault_is_named(void **state)
 static void fields_of_hcs_that_are_not_honoured_are_refused_as_such(void **state)
 {
     static const char *const system[] = {
-        "VirtualMachine", "HostedSystem", "HostingSystemId",
+        "VirtualMachine",
+        "HostedSystem",
+        "HostingSystemId",
     };
     static const char *const container[] = {
-        "MappedPipes", "Networking", "HvSocket", "ContainerCredentialGuard", "RegistryChanges",
-        "AssignedDevices", "AdditionalDeviceNamespace",
+        "MappedPipes",
+        "Networking",
+        "HvSocket",
+        "ContainerCredentialGuard",
+        "RegistryChanges",
+        "AssignedDevices",
+        "AdditionalDeviceNamespace",
     };
     static const char *const process[] = { "ApplicationName", "User", "ConsoleSize" };
     char text[300], expected[200];
@@ -65,8 +76,8 @@ static void fields_of_hcs_that_are_not_honoured_are_refused_as_such(void **state
         hcs_error err = HCS_ERROR_INIT;
         struct doc_system *doc = NULL;
 
-        snprintf(text, sizeof text, "{" VERSION ",%s\"%s\":{}%s}", inner ? "\"Container\":{" : "", name,
-                 inner ? "}" : "");
+        snprintf(text, sizeof text, "{" VERSION ",%s\"%s\":{}%s}", inner ? "\"Container\":{" : "",
+                 name, inner ? "}" : "");
         assert_int_equal(doc_system_parse(text, &doc, &err), HCS_E_WIN32_NOT_SUPPORTED);
         assert_null(doc);
         snprintf(expected, sizeof expected, "$.%s%s is not supported by this service",
@@ -143,8 +154,10 @@ static void arrays_are_limited(void **state)
     assert_string_equal(doc->mapped[255].container_path, "/c255");
     doc_system_drop(doc);
     doc = NULL;
-    assert_int_equal(parse_mapped(DOC_ENTRIES_MAX + 1, &doc, &err), HCS_E_WIN32_INSUFFICIENT_BUFFER);
-    assert_string_equal(err.text, "$.Container.MappedDirectories has 257 entries, at most 256 are allowed");
+    assert_int_equal(parse_mapped(DOC_ENTRIES_MAX + 1, &doc, &err),
+                     HCS_E_WIN32_INSUFFICIENT_BUFFER);
+    assert_string_equal(err.text,
+                        "$.Container.MappedDirectories has 257 entries, at most 256 are allowed");
 }
 
 static hcs_result parse_arguments(size_t bytes, struct doc_process **out, hcs_error *err)
@@ -174,7 +187,8 @@ static void arguments_and_environment_are_limited_together(void **state)
     doc = NULL;
     assert_int_equal(parse_arguments(DOC_ARGUMENT_BYTES_MAX - 4, &doc, &err),
                      HCS_E_WIN32_INSUFFICIENT_BUFFER);
-    assert_string_equal(err.text, "arguments and environment have 131073 bytes, at most 131072 are allowed");
+    assert_string_equal(err.text,
+                        "arguments and environment have 131073 bytes, at most 131072 are allowed");
 }
 
 static void long_names_do_not_hide_what_is_wrong(void **state)

@@ -1,8 +1,10 @@
 /* Events to JSON and back. */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <string.h>
@@ -10,8 +12,9 @@
 #include "event.h"
 #include "exit.h"
 
-#define SYSTEM "\"system\":{\"id\":\"web\",\"incarnation\":7,\"owner\":\"me\",\"type\":\"Container\"," \
-               "\"isolation\":\"namespaces\"}"
+#define SYSTEM                                                                                     \
+    "\"system\":{\"id\":\"web\",\"incarnation\":7,\"owner\":\"me\",\"type\":\"Container\","        \
+    "\"isolation\":\"namespaces\"}"
 
 static hcs_event sample(void)
 {
@@ -21,7 +24,7 @@ static hcs_event sample(void)
     event.sequence = 12;
     event.realtime_ns = 1700000000000000001;
     event.monotonic_ns = 55;
-    event.system = (hcs_event_system) { "web", 7, "me", "Container", "namespaces" };
+    event.system = (hcs_event_system){ "web", 7, "me", "Container", "namespaces" };
     return event;
 }
 
@@ -43,7 +46,8 @@ static void fields_come_in_the_order_of_the_interface(void **state)
     event.exit = exit_from_wait_status(3 << 8);
     event.detail = "{\"ProcessId\":99}";
     event.detail_length = strlen(event.detail);
-    assert_string_equal(encode(&event, &b),
+    assert_string_equal(
+        encode(&event, &b),
         "{\"sequence\":12,\"kind\":65536,\"name\":\"ProcessExited\","
         "\"realtimeNs\":1700000000000000001,\"monotonicNs\":55," SYSTEM ",\"processId\":99,"
         "\"exit\":{\"how\":\"code\",\"code\":3},\"detail\":\"{\\\"ProcessId\\\":99}\"}");
@@ -58,8 +62,8 @@ static void what_an_event_does_not_have_is_left_out(void **state)
     buf_init(&b, 4096);
     event.kind = HCS_EVENT_SYSTEM_STARTED;
     assert_string_equal(encode(&event, &b),
-        "{\"sequence\":12,\"kind\":1279787010,\"name\":\"SystemStarted\","
-        "\"realtimeNs\":1700000000000000001,\"monotonicNs\":55," SYSTEM "}");
+                        "{\"sequence\":12,\"kind\":1279787010,\"name\":\"SystemStarted\","
+                        "\"realtimeNs\":1700000000000000001,\"monotonicNs\":55," SYSTEM "}");
 }
 
 static void check_same(const hcs_event *a, const hcs_event *b)
@@ -139,13 +143,15 @@ static void what_is_not_utf8_becomes_a_replacement(void **state)
 
     (void) state;
     buf_init(&b, 4096);
-    event.system.owner = "a\xFF" "b\xE2\x82";
+    event.system.owner = "a\xFF"
+                         "b\xE2\x82";
     event.detail = "x\0y";
     event.detail_length = 3;
     json = json_loads(encode(&event, &b), 0, NULL);
     assert_non_null(json);
     assert_int_equal(event_view(json, &back, NULL), HCS_OK);
-    assert_string_equal(back.system.owner, "a\xEF\xBF\xBD" "b\xEF\xBF\xBD\xEF\xBF\xBD");
+    assert_string_equal(back.system.owner, "a\xEF\xBF\xBD"
+                                           "b\xEF\xBF\xBD\xEF\xBF\xBD");
     assert_string_equal(back.detail, "x\xEF\xBF\xBDy");
     json_decref(json);
 }
@@ -237,7 +243,8 @@ static void the_largest_exit_event_has_a_known_size(void **state)
     free(detail);
 }
 
-#define HEAD "\"sequence\":1,\"kind\":1,\"name\":\"SystemExited\",\"realtimeNs\":1,\"monotonicNs\":1,"
+#define HEAD                                                                                       \
+    "\"sequence\":1,\"kind\":1,\"name\":\"SystemExited\",\"realtimeNs\":1,\"monotonicNs\":1,"
 
 static hcs_result view(const char *text, hcs_event *out, json_t **json, hcs_error *err)
 {
@@ -260,7 +267,8 @@ static void malformed_events_are_refused_by_name(void **state)
         { "{" HEAD "\"system\":7}", "system must be an object" },
         { "{" HEAD "\"x\":7}", "system must be an object" },
         { "{" HEAD "\"system\":{\"id\":3}}", "system.id must be a string" },
-        { "{" HEAD "\"system\":{\"id\":\"a\",\"incarnation\":-2}}", "system.incarnation is out of range" },
+        { "{" HEAD "\"system\":{\"id\":\"a\",\"incarnation\":-2}}",
+          "system.incarnation is out of range" },
         { "{" HEAD SYSTEM ",\"processId\":4294967296}", "event.processId is out of range" },
         { "{" HEAD SYSTEM ",\"processId\":\"1\"}", "event.processId must be an integer" },
         { "{" HEAD SYSTEM ",\"exit\":1}", "exit must be an object" },
@@ -288,7 +296,9 @@ static void fields_of_a_newer_service_do_not_disturb(void **state)
 
     (void) state;
     assert_int_equal(view("{" HEAD SYSTEM ",\"new\":{\"a\":[1]},\"exit\":null,\"detail\":null,"
-                          "\"processId\":null}", &out, &json, NULL), HCS_OK);
+                          "\"processId\":null}",
+                          &out, &json, NULL),
+                     HCS_OK);
     assert_int_equal(out.has_exit, 0);
     assert_int_equal(out.process_id, 0);
     assert_string_equal(out.detail, "");

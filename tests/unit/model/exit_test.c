@@ -1,8 +1,10 @@
 /* Exit reports in all their forms. */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <signal.h>
@@ -144,7 +146,8 @@ static void reports_make_the_round_trip_through_json(void **state)
     check_json(&report, "{\"how\":\"signal\",\"signal\":11,\"coreDumped\":false}");
     report = exit_from_wait_status(6 | 0x80);
     check_json(&report, "{\"how\":\"signal\",\"signal\":6,\"coreDumped\":true}");
-    report = exit_of_system(HCS_E_UNEXPECTED_EXIT, HCS_EXIT_TYPE_UNEXPECTED, HCS_INITIATOR_INTERNAL);
+    report =
+        exit_of_system(HCS_E_UNEXPECTED_EXIT, HCS_EXIT_TYPE_UNEXPECTED, HCS_INITIATOR_INTERNAL);
     check_json(&report, "{\"how\":\"status\",\"status\":-2143878906,\"type\":\"unexpected\","
                         "\"initiator\":\"internal\"}");
     report = exit_of_system(0, HCS_EXIT_TYPE_GRACEFUL, HCS_INITIATOR_GUEST_OS);
@@ -185,7 +188,8 @@ static void a_report_that_contradicts_itself_is_refused(void **state)
         { "{\"how\":\"code\",\"code\":-1}", "exit.code is out of range" },
         { "{\"how\":\"code\",\"code\":4294967296}", "exit.code is out of range" },
         { "{\"how\":\"signal\",\"signal\":0}", "exit.signal is out of range" },
-        { "{\"how\":\"signal\",\"signal\":9,\"coreDumped\":1}", "exit.coreDumped must be a boolean" },
+        { "{\"how\":\"signal\",\"signal\":9,\"coreDumped\":1}",
+          "exit.coreDumped must be a boolean" },
         { "{\"how\":\"status\",\"status\":2147483648}", "exit.status is out of range" },
         { "{\"how\":\"unknown\",\"reason\":5}", "exit.reason must be a string" },
         { "{\"how\":\"code\",\"code\":1,\"type\":4}", "exit.type must be a string" },
@@ -209,7 +213,9 @@ static void words_and_fields_of_a_newer_service_do_not_disturb(void **state)
 
     (void) state;
     assert_int_equal(decode("{\"how\":\"status\",\"status\":0,\"signal\":null,\"type\":\"reboot\","
-                            "\"initiator\":\"moon\",\"new\":[1]}", &out, NULL), HCS_OK);
+                            "\"initiator\":\"moon\",\"new\":[1]}",
+                            &out, NULL),
+                     HCS_OK);
     assert_int_equal(out.type, HCS_EXIT_TYPE_UNKNOWN);
     assert_int_equal(out.initiator, HCS_INITIATOR_UNKNOWN);
 }
@@ -251,12 +257,14 @@ static void system_documents_are_those_of_hcs(void **state)
     check_document(exit_system_status(&report),
                    "{\"Status\":0,\"ExitType\":\"ForcedExit\",\"Attribution\":[{\"SystemExit\":"
                    "{\"Detail\":\"Terminate\",\"Initiator\":\"Client\"}}]}");
-    report = exit_of_system(HCS_E_UNEXPECTED_EXIT, HCS_EXIT_TYPE_UNEXPECTED, HCS_INITIATOR_INTERNAL);
+    report =
+        exit_of_system(HCS_E_UNEXPECTED_EXIT, HCS_EXIT_TYPE_UNEXPECTED, HCS_INITIATOR_INTERNAL);
     check_document(exit_system_status(&report),
                    "{\"Status\":-2143878906,\"ExitType\":\"UnexpectedExit\",\"Attribution\":["
                    "{\"SystemExit\":{\"Detail\":\"UnexpectedExit\",\"Initiator\":\"Internal\"}}]}");
     report = exit_unknown("the keeper was killed");
-    check_document(exit_system_status(&report), "{\"Status\":-2143878906,\"ExitType\":\"Unknown\"}");
+    check_document(exit_system_status(&report),
+                   "{\"Status\":-2143878906,\"ExitType\":\"Unknown\"}");
     report = exit_of_system(0, HCS_EXIT_TYPE_UNKNOWN, HCS_INITIATOR_UNKNOWN);
     check_document(exit_system_status(&report), "{\"Status\":0,\"ExitType\":\"Unknown\"}");
 }

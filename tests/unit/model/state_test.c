@@ -1,9 +1,11 @@
 /* Every cell of the life of a system, typed a second time in another form: one letter for each
  * cell, rows are states, columns are happenings. */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <string.h>
@@ -14,40 +16,59 @@
  * = allowed, stays                 c created  s starting  r running  p paused  e ended
  * E ended without an event.  The capital of an event: see cell_of(). */
 static const enum happening columns[N_HAPPENINGS] = {
-    WANT_START, WANT_SHUT_DOWN, WANT_TERMINATE, WANT_PROCESS, WANT_PAUSE, WANT_RESUME,
-    HAPPENED_CREATED, HAPPENED_CREATE_FAILED, HAPPENED_STARTED, HAPPENED_START_FAILED,
-    HAPPENED_PAUSED, HAPPENED_RESUMED, HAPPENED_EXIT,
+    WANT_START,       WANT_SHUT_DOWN,        WANT_TERMINATE,   WANT_PROCESS,
+    WANT_PAUSE,       WANT_RESUME,           HAPPENED_CREATED, HAPPENED_CREATE_FAILED,
+    HAPPENED_STARTED, HAPPENED_START_FAILED, HAPPENED_PAUSED,  HAPPENED_RESUMED,
+    HAPPENED_EXIT,
 };
 
 static const struct {
     enum state state;
     const char *cells;
 } rows[N_STATES] = {
-    { STATE_CREATING, "......" "cE!!!!!" },
-    { STATE_CREATED,  "s.=..." "!!!!!!e" },
-    { STATE_STARTING, "..=..." "!!r=!!e" },
-    { STATE_RUNNING,  ".====." "!!!!p!e" },
-    { STATE_PAUSED,   "..=..=" "!!!!!re" },
-    { STATE_STOPPED,  "xxxxxx" "xxxxxxx" },
+    { STATE_CREATING, "......"
+                      "cE!!!!!" },
+    { STATE_CREATED, "s.=..."
+                     "!!!!!!e" },
+    { STATE_STARTING, "..=..."
+                      "!!r=!!e" },
+    { STATE_RUNNING, ".====."
+                     "!!!!p!e" },
+    { STATE_PAUSED, "..=..="
+                    "!!!!!re" },
+    { STATE_STOPPED, "xxxxxx"
+                     "xxxxxxx" },
 };
 
 static struct step cell_of(enum state now, enum happening what, char letter)
 {
     switch (letter) {
-    case '.': return (struct step) { now, HCS_EVENT_INVALID, HCS_E_INVALID_STATE };
-    case '!': return (struct step) { now, HCS_EVENT_INVALID, HCS_E_UNEXPECTED };
-    case 'x': return (struct step) { now, HCS_EVENT_INVALID, HCS_E_SYSTEM_ALREADY_STOPPED };
-    case '=': return (struct step) { now, HCS_EVENT_INVALID, HCS_OK };
-    case 'c': return (struct step) { STATE_CREATED, HCS_EVENT_SYSTEM_CREATED, HCS_OK };
-    case 's': return (struct step) { STATE_STARTING, HCS_EVENT_INVALID, HCS_OK };
+    case '.':
+        return (struct step){ now, HCS_EVENT_INVALID, HCS_E_INVALID_STATE };
+    case '!':
+        return (struct step){ now, HCS_EVENT_INVALID, HCS_E_UNEXPECTED };
+    case 'x':
+        return (struct step){ now, HCS_EVENT_INVALID, HCS_E_SYSTEM_ALREADY_STOPPED };
+    case '=':
+        return (struct step){ now, HCS_EVENT_INVALID, HCS_OK };
+    case 'c':
+        return (struct step){ STATE_CREATED, HCS_EVENT_SYSTEM_CREATED, HCS_OK };
+    case 's':
+        return (struct step){ STATE_STARTING, HCS_EVENT_INVALID, HCS_OK };
     case 'r':
-        return (struct step) { STATE_RUNNING, what == HAPPENED_RESUMED ? HCS_EVENT_SYSTEM_RESUMED
-                                                                       : HCS_EVENT_SYSTEM_STARTED,
-                               HCS_OK };
-    case 'p': return (struct step) { STATE_PAUSED, HCS_EVENT_SYSTEM_PAUSED, HCS_OK };
-    case 'e': return (struct step) { STATE_STOPPED, HCS_EVENT_SYSTEM_EXITED, HCS_OK };
-    case 'E': return (struct step) { STATE_STOPPED, HCS_EVENT_INVALID, HCS_OK };
-    default: fail_msg("letter '%c'", letter); return (struct step) { 0, 0, 0 };
+        return (struct step){ STATE_RUNNING,
+                              what == HAPPENED_RESUMED ? HCS_EVENT_SYSTEM_RESUMED
+                                                       : HCS_EVENT_SYSTEM_STARTED,
+                              HCS_OK };
+    case 'p':
+        return (struct step){ STATE_PAUSED, HCS_EVENT_SYSTEM_PAUSED, HCS_OK };
+    case 'e':
+        return (struct step){ STATE_STOPPED, HCS_EVENT_SYSTEM_EXITED, HCS_OK };
+    case 'E':
+        return (struct step){ STATE_STOPPED, HCS_EVENT_INVALID, HCS_OK };
+    default:
+        fail_msg("letter '%c'", letter);
+        return (struct step){ 0, 0, 0 };
     }
 }
 
@@ -110,7 +131,7 @@ static void the_end_is_told_once_on_every_path(void **state)
             struct step step;
 
             seed = seed * 1664525u + 1013904223u;
-            step = state_step(now, (enum happening) ((seed >> 16) % N_HAPPENINGS));
+            step = state_step(now, (enum happening)((seed >> 16) % N_HAPPENINGS));
             ends += step.event == HCS_EVENT_SYSTEM_EXITED;
             creations += step.event == HCS_EVENT_SYSTEM_CREATED;
             now = step.next;

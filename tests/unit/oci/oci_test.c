@@ -1,9 +1,11 @@
 /* The OCI driver with a real runtime, seen from where the engine stands.  Needs root and a
  * busybox; skips with the reason when this host can run no container. */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <dirent.h>
@@ -732,8 +734,10 @@ static void check_names_the_path_and_the_reason(void **state)
     struct doc_system *doc;
 
     (void) state;
-    if (why_not[0])
+    if (why_not[0]) {
+        print_message("%s\n", why_not);
         skip();
+    }
     doc = document("");
     assert_int_equal(driver->ops->check(driver, doc, &err), HCS_OK);
     free(doc->storage_path);
@@ -756,8 +760,10 @@ static void info_says_what_was_tried(void **state)
     json_t *info;
 
     (void) state;
-    if (why_not[0])
+    if (why_not[0]) {
+        print_message("%s\n", why_not);
         skip();
+    }
     info = driver->ops->info(driver);
     assert_non_null(info);
     assert_string_equal(json_string_value(json_object_get(info, "name")), "oci");

@@ -1,8 +1,10 @@
 /* Command lines of the runtimes, and what their refusals mean: with the words of crun 1.8 and runc 1.1. */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <stdio.h>

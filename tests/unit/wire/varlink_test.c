@@ -4,11 +4,12 @@
  * linker, and most tests run whole and with every transfer cut at 1, 2, 3 and 137 bytes. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
+
+#include <stdbool.h>
 
 #include <errno.h>
 #include <fcntl.h>
