@@ -107,7 +107,8 @@ def cycle(service, rootfs):
             a.append(x)
             b.append(y)
         if podman and i < 10:
-            c.append(timed([[podman, "run", "--rm", "--network", "none", "--rootfs", str(rootfs), "true"]]))
+            c.append(timed([[podman, "run", "--rm", "--network", "none", "--ulimit", "nofile=1024:1024", "--ulimit",
+                            "nproc=4096:4096", "--rootfs", str(rootfs), "true"]]))
     print(f"hcs run -- true:                       {text(quantiles(a))}")
     print(f"bare {oci['runtime']['name']} create, start, exec, delete: {text(quantiles(b))}")
     print(f"  ratio, median of {rounds} pairs:          {statistics.median(x / y for x, y in zip(a, b)):.2f}")

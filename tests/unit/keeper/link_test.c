@@ -280,6 +280,7 @@ static void exits_said_before_death_are_heard(void **state)
     enum { N = 150 };
     struct owner *o = *state;
     pid_t keeper, pids[N];
+    siginfo_t info;
 
     for (int i = 0; i < N; i++) {
         start_script(o, (uint32_t) i + 1, "exec sleep 1000");
@@ -292,6 +293,7 @@ static void exits_said_before_death_are_heard(void **state)
     for (int i = 0; i < N; i++)
         wait_until_idle(o->dir, keeper, (uint32_t) i + 1);
     kill(keeper, SIGKILL);
+    assert_int_equal(waitid(P_PID, (id_t) keeper, &info, WEXITED | WNOWAIT), 0);
     run_until(o, &o->n_lost, 1);
     assert_int_equal(o->n_exited, N);
     assert_int_equal(o->exit.wait_status, SIGKILL);
