@@ -145,26 +145,34 @@ static int on_keeper_deadline(sd_event_source *source, uint64_t usec, void *owne
 
 /* ---- without it ---- */
 
-/* 1 when the NUL-separated @arguments are a command of our runtime for this container: each names a
- * file of the private run directory after "--log". */
-static int is_ours(const struct container *c, const char *arguments, size_t length)
+/* The argument after @option among NUL-separated @arguments; NULL when it is not there. */
+static const char *argument_after(const char *arguments, size_t length, const char *option)
 {
     const char *end = arguments + length;
-    const char *a = arguments;
+
+    for (const char *a = arguments; a < end; a += strlen(a) + 1)
+        if (strcmp(a, option) == 0)
+            return a + strlen(a) + 1 < end ? a + strlen(a) + 1 : NULL;
+    return NULL;
+}
+
+/* 1 for a command of our runtime for this container, which has its log in the private run directory,
+ * and for a child of its keeper that is about to become one. */
+static int is_ours(const struct container *c, const char *arguments, size_t length)
+{
+    const char *kept = argument_after(arguments, length, "--keep");
+    const char *log = argument_after(arguments, length, "--log");
     size_t n = strlen(c->system->run_dir);
 
-    if (strcmp(a, c->oci->found.runtime.path) != 0)
-        return 0;
-    for (; a < end; a += strlen(a) + 1)
-        if (strcmp(a, "--log") == 0)
-            break;
-    a += strlen("--log") + 1;
-    return a < end && strncmp(a, c->system->run_dir, n) == 0 && a[n] == '/';
+    if (kept)
+        return strcmp(kept, c->system->run_dir) == 0;
+    return log && strcmp(arguments, c->oci->found.runtime.path) == 0 && strncmp(log, c->system->run_dir, n) == 0 &&
+           log[n] == '/';
 }
 
 /* A command that the keeper took down with it may have left a child that is in no cgroup yet, and
- * that waits for ever for its parent.  Returns how many there were: while there are any, one more
- * may be about to appear. */
+ * that waits for ever for its parent; and the keeper tells of its end before its children are dead.
+ * Returns how many there were: while there are any, one more may be about to appear. */
 static size_t kill_strays(const struct container *c)
 {
     DIR *proc = opendir("/proc");
@@ -322,8 +330,12 @@ static void clean_without_keeper(struct container *c)
     hcs_error err = HCS_ERROR_INIT;
 
     cgroup_kill(c->name);
-    if (kill_strays(c) > 0 && retry(c, on_strays_retry))
-        return;
+    if (c->strays_possible) {
+        /* twice none: between two programs a process has no arguments for a moment */
+        c->scans_without_strays = kill_strays(c) > 0 ? 0 : c->scans_without_strays + 1;
+        if (c->scans_without_strays < 2 && retry(c, on_strays_retry))
+            return;
+    }
     if (runtime_has_it(c)) {
         if (delete_directly(c, &err) >= 0)
             return;

@@ -505,6 +505,7 @@ static void on_lost(void *owner, const char *why)
     c->link = NULL;
     c->timer = sd_event_source_disable_unref(c->timer);
     snprintf(c->lost, sizeof c->lost, "%s", why);
+    c->strays_possible = !list_is_empty(&c->jobs);
     container_fail_jobs(c, HCS_E_UNEXPECTED, c->lost);
     if (c->cleaning)
         clean_lost(c);

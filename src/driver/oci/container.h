@@ -47,6 +47,8 @@ struct container {
     uint64_t clean_job;
     int cleaning;
     int clean_tries;
+    int strays_possible;          /* the keeper was lost while it ran a command */
+    int scans_without_strays;
     pid_t delete_pid;             /* of the runtime that clean.c runs by itself; 0: none */
     hcs_error clean_error;        /* the first of cleaning */
 };
