@@ -68,7 +68,7 @@ struct keeper {
     size_t n_processes; /* entries after this one were never used */
     struct command commands[KEEPER_COMMANDS_MAX];
     char pid_files[KEEPER_COMMANDS_MAX][PATH_MAX]; /* of each; apart, for they are large */
-    struct command answer; /* of a command that is done at once */
+    struct command answer;                         /* of a command that is done at once */
     struct stranger strangers[KEEPER_PROCESSES_MAX];
     size_t n_strangers;
     size_t next_stranger; /* the oldest once the table is full */

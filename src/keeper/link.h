@@ -1,6 +1,7 @@
 /* link.h - the daemon's end of a keeper: start one, talk to it, notice its death.
  *
- * Used by the drivers; loop thread only.  Callbacks come from the loop, never from inside a call here.
+ * Used by the drivers; loop thread only.  Callbacks come from the loop, never from inside a call
+ * here.
  */
 #ifndef HCS_KEEPER_LINK_H
 #define HCS_KEEPER_LINK_H
@@ -22,8 +23,8 @@ struct link_exit {
 };
 
 struct link_events {
-    /* Answer to link_run (@wait_status, @pid; or @os and @step), link_spawn (@pid; or @os and @step),
-     * link_signal* (@os).  KEEPER_DONE says what the numbers mean. */
+    /* Answer to link_run (@wait_status, @pid; or @os and @step), link_spawn (@pid; or @os and
+     * @step), link_signal* (@os).  KEEPER_DONE says what the numbers mean. */
     void (*done)(void *owner, uint32_t tag, uint32_t wait_status, uint32_t pid, int os, int step);
     void (*exited)(void *owner, const struct link_exit *exit);
     void (*empty)(void *owner);
@@ -33,29 +34,33 @@ struct link_events {
 };
 
 /* Keeper options. */
-#define LINK_HIDE_UNIFIED 1u   /* private mount namespace with an empty tmpfs over /sys/fs/cgroup/unified */
+#define LINK_HIDE_UNIFIED                                                                          \
+    1u /* private mount namespace with an empty tmpfs over /sys/fs/cgroup/unified */
 
 /* Start @program as keeper of @run_dir.  The keeper's own stderr goes to run_dir/keeper.log. */
-_must_use_ hcs_result link_start(sd_event *loop, const char *program, const char *run_dir, uint32_t options,
-                                 const struct link_events *events, void *owner, struct link **out,
-                                 hcs_error *err);
+_must_use_ hcs_result link_start(sd_event *loop, const char *program, const char *run_dir,
+                                 uint32_t options, const struct link_events *events, void *owner,
+                                 struct link **out, hcs_error *err);
 
-/* HCS_E_WIN32_INSUFFICIENT_BUFFER: larger than KEEPER_MESSAGE_MAX.  HCS_E_WIN32_BUSY: the keeper has too many
- * commands to take before this one.  HCS_E_CONNECTION_CLOSED: it is gone; `lost` comes.
+/* HCS_E_WIN32_INSUFFICIENT_BUFFER: larger than KEEPER_MESSAGE_MAX.  HCS_E_WIN32_BUSY: the keeper
+ * has too many commands to take before this one.  HCS_E_CONNECTION_CLOSED: it is gone; `lost`
+ * comes.
  *
- * @argv is NULL-terminated; @fds_opt are three or NULL (/dev/null); @pid_file_opt see KEEPER_RUN. */
+ * @argv is NULL-terminated; @fds_opt are three or NULL (/dev/null); @pid_file_opt see KEEPER_RUN.
+ */
 _must_use_ hcs_result link_run(struct link *l, uint32_t tag, char *const argv[], const int *fds_opt,
                                uint32_t number, const char *pid_file_opt, hcs_error *err);
-_must_use_ hcs_result link_spawn(struct link *l, uint32_t tag, uint32_t number, const char *directory_opt,
-                                 char *const argv[], char *const environment[], const int fds[3],
-                                 hcs_error *err);
-_must_use_ hcs_result link_signal(struct link *l, uint32_t tag, uint32_t number, int signal, hcs_error *err);
+_must_use_ hcs_result link_spawn(struct link *l, uint32_t tag, uint32_t number,
+                                 const char *directory_opt, char *const argv[],
+                                 char *const environment[], const int fds[3], hcs_error *err);
+_must_use_ hcs_result link_signal(struct link *l, uint32_t tag, uint32_t number, int signal,
+                                  hcs_error *err);
 _must_use_ hcs_result link_signal_all(struct link *l, uint32_t tag, int signal, hcs_error *err);
 void link_ack(struct link *l, uint32_t number);
 
-/* Tell it to leave, killing what is left; after some seconds it is killed itself.  No other callback comes after this,
- * `lost` neither; @gone comes once, when the process is gone and reaped.  Allowed after `lost`.  The link is
- * still to be dropped, in @gone or later. */
+/* Tell it to leave, killing what is left; after some seconds it is killed itself.  No other
+ * callback comes after this, `lost` neither; @gone comes once, when the process is gone and reaped.
+ * Allowed after `lost`.  The link is still to be dropped, in @gone or later. */
 void link_quit(struct link *l, void (*gone)(void *owner));
 
 /* Let go without telling the keeper anything; allowed in every callback.  NULL is allowed. */

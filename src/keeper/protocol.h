@@ -1,11 +1,12 @@
 /* protocol.h - what hcsd and a keeper say to each other.
  *
- * A SOCK_SEQPACKET unix socket in the system's run directory; a message is a header, then strings, each ended by a NUL.
- * Both sides run on one machine and come from one build; `version` in HELLO catches a
- * mixed pair.  The keeper serves one hcsd at a time; a new connection replaces the old one.
+ * A SOCK_SEQPACKET unix socket in the system's run directory; a message is a header, then strings,
+ * each ended by a NUL. Both sides run on one machine and come from one build; `version` in HELLO
+ * catches a mixed pair.  The keeper serves one hcsd at a time; a new connection replaces the old
+ * one.
  *
- * The keeper knows processes by the numbers hcsd gives them (never by pid alone), keeps every exit until
- * it is acknowledged, in a file and in memory, and tells all of them to each new connection.
+ * The keeper knows processes by the numbers hcsd gives them (never by pid alone), keeps every exit
+ * until it is acknowledged, in a file and in memory, and tells all of them to each new connection.
  */
 #ifndef HCS_KEEPER_PROTOCOL_H
 #define HCS_KEEPER_PROTOCOL_H
@@ -13,41 +14,48 @@
 #include <stdint.h>
 
 #define KEEPER_VERSION 1u
-#define KEEPER_MESSAGE_MAX (160u * 1024u)  /* header and strings */
-#define KEEPER_PROCESSES_MAX 1024u         /* tracked at once, ended but unacknowledged ones included */
-#define KEEPER_STRINGS_MAX 4096u           /* in one message */
-#define KEEPER_COMMANDS_MAX 64u            /* RUNs that have not ended; one more is answered with EAGAIN */
-#define KEEPER_SOCKET "keeper.sock"        /* in the run directory */
-#define KEEPER_RECORD_PREFIX "exit."       /* exit.NUMBER, in the run directory */
+#define KEEPER_MESSAGE_MAX (160u * 1024u) /* header and strings */
+#define KEEPER_PROCESSES_MAX 1024u  /* tracked at once, ended but unacknowledged ones included */
+#define KEEPER_STRINGS_MAX 4096u    /* in one message */
+#define KEEPER_COMMANDS_MAX 64u     /* RUNs that have not ended; one more is answered with EAGAIN */
+#define KEEPER_SOCKET "keeper.sock" /* in the run directory */
+#define KEEPER_RECORD_PREFIX "exit." /* exit.NUMBER, in the run directory */
 
 enum keeper_message {
-    /* hcsd to keeper; each is answered by one KEEPER_DONE with the same tag, but ACK and QUIT by none */
-    KEEPER_RUN = 1,      /* run a program to its end.  strings: pid file ("" none), argv...  fds: 0 or 3.  `number`: when the
-                          * program ends with 0 and there is a pid file, the pid in it becomes process `number` */
-    KEEPER_SPAWN = 2,    /* start process `number` as a child.  strings: directory ("" as it is), how many arguments (decimal), argv..., environment...  fds: 3 */
-    KEEPER_SIGNAL = 3,   /* send signal `value` to process `number` */
-    KEEPER_SIGNAL_ALL = 4, /* send signal `value` to every process in the keeper's care, known by number or not; after SIGKILL
-                          * whatever comes to light is killed, too, until nothing is left but RUNs begun since */
-    KEEPER_ACK = 5,      /* the exit of `number` is durable elsewhere: forget it, remove its record */
-    KEEPER_QUIT = 6,     /* kill what is left, then leave */
+    /* hcsd to keeper; each is answered by one KEEPER_DONE with the same tag, but ACK and QUIT by
+       none */
+    KEEPER_RUN = 1, /* run a program to its end.  strings: pid file ("" none), argv...  fds: 0 or 3.
+                     * `number`: when the program ends with 0 and there is a pid file, the pid in it
+                     * becomes process `number` */
+    KEEPER_SPAWN = 2,  /* start process `number` as a child.  strings: directory ("" as it is), how
+                          many arguments (decimal), argv..., environment...  fds: 3 */
+    KEEPER_SIGNAL = 3, /* send signal `value` to process `number` */
+    KEEPER_SIGNAL_ALL = 4, /* send signal `value` to every process in the keeper's care, known by
+                            * number or not; after SIGKILL whatever comes to light is killed, too,
+                            * until nothing is left but RUNs begun since */
+    KEEPER_ACK = 5,  /* the exit of `number` is durable elsewhere: forget it, remove its record */
+    KEEPER_QUIT = 6, /* kill what is left, then leave */
 
     /* keeper to hcsd */
     KEEPER_HELLO = 16,   /* first message; `value` is KEEPER_VERSION, `pid` the keeper's */
-    KEEPER_TRACKED = 17, /* after HELLO: process `number` lives as `pid`.  Later, too, when the RUN of a connection that is
-                          * gone has left it behind */
+    KEEPER_TRACKED = 17, /* after HELLO: process `number` lives as `pid`.  Later, too, when the RUN
+                          * of a connection that is gone has left it behind */
     KEEPER_READY = 18,   /* after HELLO, the TRACKED and the EXITED of old */
-    KEEPER_DONE = 19,    /* `tag` is done.  RUN: `status` is the wait status, `pid` the process read from the pid file (0 none);
-                          * SPAWN: `pid`, or `error` is the errno of the step that `value` names (enum keeper_step);
-                          * SIGNAL, SIGNAL_ALL: `error`.
-                          * RUN, too: `error` and `value` when the program cannot be started; `error` alone when it ended
-                          * with 0 but its pid file cannot be read (its errno), makes no sense (EINVAL) or names a
-                          * process that is not the keeper's (ECHILD).  SIGNAL: ESRCH when it has ended or there is no
-                          * such number.  SIGNAL_ALL: ESRCH when there is no process at all.  RUN and SPAWN, without a
-                          * step: EEXIST the number is taken, ENOBUFS or EAGAIN a table is full, ESHUTDOWN everything is
-                          * being killed */
-    KEEPER_EXITED = 20,  /* process `number`, `pid`, ended with wait status `status` at the two times */
-    KEEPER_EMPTY = 21    /* no process is left in the keeper's care (after having had one); the program of a RUN is none, but
-                          * while it runs it is not empty.  Told again to a new connection, after READY */
+    KEEPER_DONE = 19,    /* `tag` is done.  RUN: `status` is the wait status, `pid` the process read
+                          * from the pid file (0 none);    SPAWN: `pid`, or `error` is the errno of the
+                          * step that `value` names (enum keeper_step);    SIGNAL, SIGNAL_ALL: `error`.
+                          * RUN, too: `error` and `value` when the program cannot be started; `error`
+                          * alone when it ended    with 0 but its pid file cannot be read (its errno),
+                          * makes no sense (EINVAL) or names a    process that is not the keeper's
+                          * (ECHILD).  SIGNAL: ESRCH when it has ended or there is no    such number.
+                          * SIGNAL_ALL: ESRCH when there is no process at all.  RUN and SPAWN, without
+                          * a    step: EEXIST the number is taken, ENOBUFS or EAGAIN a table is full,
+                          * ESHUTDOWN everything is    being killed */
+    KEEPER_EXITED =
+        20, /* process `number`, `pid`, ended with wait status `status` at the two times */
+    KEEPER_EMPTY = 21 /* no process is left in the keeper's care (after having had one); the program
+                       * of a RUN is none, but while it runs it is not empty.  Told again to a new
+                       * connection, after READY */
 };
 
 /* Where a SPAWN failed. */
@@ -59,8 +67,8 @@ struct keeper_header {
     uint32_t number;
     int32_t value;
     int32_t pid;
-    int32_t error;        /* errno, 0 none */
-    uint32_t status;      /* raw wait status */
+    int32_t error;   /* errno, 0 none */
+    uint32_t status; /* raw wait status */
     uint32_t n_strings;
     uint64_t realtime_ns;
     uint64_t monotonic_ns;

@@ -14,10 +14,10 @@
 
 #include "err.h"
 
-#define HOST_NAME_BYTES 64u           /* the kernel's __NEW_UTS_LEN */
+#define HOST_NAME_BYTES 64u /* the kernel's __NEW_UTS_LEN */
 #define CPU_PERIOD_US 100000u
-#define CPU_QUOTA_MIN_US 1000u        /* the kernel refuses less */
-#define FILES_SOFT 1024u              /* what programs that use select() rely on */
+#define CPU_QUOTA_MIN_US 1000u /* the kernel refuses less */
+#define FILES_SOFT 1024u       /* what programs that use select() rely on */
 #define FILES_HARD 1048576u
 
 /* What a program in a container may do as root: own, read and change any file of its root file
@@ -28,15 +28,20 @@ static const struct {
     unsigned int number;
     const char *name;
 } capabilities[] = {
-    { 0, "CAP_CHOWN" },   { 1, "CAP_DAC_OVERRIDE" },      { 3, "CAP_FOWNER" },     { 4, "CAP_FSETID" },
-    { 5, "CAP_KILL" },    { 6, "CAP_SETGID" },            { 7, "CAP_SETUID" },     { 8, "CAP_SETPCAP" },
-    { 10, "CAP_NET_BIND_SERVICE" },                       { 18, "CAP_SYS_CHROOT" },
+    { 0, "CAP_CHOWN" },       { 1, "CAP_DAC_OVERRIDE" }, { 3, "CAP_FOWNER" },
+    { 4, "CAP_FSETID" },      { 5, "CAP_KILL" },         { 6, "CAP_SETGID" },
+    { 7, "CAP_SETUID" },      { 8, "CAP_SETPCAP" },      { 10, "CAP_NET_BIND_SERVICE" },
+    { 18, "CAP_SYS_CHROOT" },
 };
 
 /* Kernel interfaces that show or change the whole host. */
 static const char *const masked_paths[] = {
-    "/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug",
-    "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware",
+    "/proc/acpi",          "/proc/asound",
+    "/proc/kcore",         "/proc/keys",
+    "/proc/latency_stats", "/proc/sched_debug",
+    "/proc/scsi",          "/proc/timer_list",
+    "/proc/timer_stats",   "/sys/devices/virtual/powercap",
+    "/sys/firmware",
 };
 static const char *const read_only_paths[] = {
     "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
@@ -45,7 +50,8 @@ static const char *const read_only_paths[] = {
 /* Where a mount of the document's would change what the container's safety rests on. */
 static const char *const kernel_directories[] = { "dev", "proc", "sys" };
 
-static const char default_path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+static const char default_path[] =
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 void bundle_name(const char *id, uint64_t incarnation, char out[BUNDLE_NAME_MAX])
 {
@@ -84,8 +90,9 @@ static hcs_result check_mapped(const struct doc_system *doc, size_t i, hcs_error
     for (size_t k = 0; k < N_ELEMENTS(kernel_directories); k++)
         if (path_is_below(path, kernel_directories[k]))
             return fail(err, HCS_E_INVALIDARG, "oci.check",
-                        "$.Container.MappedDirectories[%zu].ContainerPath is '%.200s', nothing can be mapped into /%s", i,
-                        path, kernel_directories[k]);
+                        "$.Container.MappedDirectories[%zu].ContainerPath is '%.200s', nothing can "
+                        "be mapped into /%s",
+                        i, path, kernel_directories[k]);
     return HCS_OK;
 }
 
@@ -97,23 +104,28 @@ static uint64_t quota_of(const struct doc_system *doc, const struct oci_host *ho
     return (uint64_t) CPU_PERIOD_US * host->processors * doc->processor_maximum / 10000;
 }
 
-static hcs_result check_processor(const struct doc_system *doc, const struct oci_host *host, hcs_error *err)
+static hcs_result check_processor(const struct doc_system *doc, const struct oci_host *host,
+                                  hcs_error *err)
 {
-    uint64_t least = ((uint64_t) CPU_QUOTA_MIN_US * 10000 + (uint64_t) CPU_PERIOD_US * host->processors - 1) /
-                     ((uint64_t) CPU_PERIOD_US * host->processors);
+    uint64_t least =
+        ((uint64_t) CPU_QUOTA_MIN_US * 10000 + (uint64_t) CPU_PERIOD_US * host->processors - 1) /
+        ((uint64_t) CPU_PERIOD_US * host->processors);
 
     if (doc->processor_count > host->processors)
         return fail(err, HCS_E_INVALIDARG, "oci.check",
-                    "$.Container.Processor.Count is %" PRIu32 ", more than the %" PRIu32 " processor%s of this host",
+                    "$.Container.Processor.Count is %" PRIu32 ", more than the %" PRIu32
+                    " processor%s of this host",
                     doc->processor_count, host->processors, host->processors == 1 ? "" : "s");
     if (doc->processor_maximum && doc->processor_maximum < least)
         return fail(err, HCS_E_INVALIDARG, "oci.check",
-                    "$.Container.Processor.Maximum is %" PRIu32 ", the least this host can enforce is %" PRIu64,
+                    "$.Container.Processor.Maximum is %" PRIu32
+                    ", the least this host can enforce is %" PRIu64,
                     doc->processor_maximum, least);
     return HCS_OK;
 }
 
-static hcs_result check_limits(const struct doc_system *doc, const struct oci_mode *mode, hcs_error *err)
+static hcs_result check_limits(const struct doc_system *doc, const struct oci_mode *mode,
+                               hcs_error *err)
 {
     const char *field = NULL;
     const char *what = "processors";
@@ -127,12 +139,14 @@ static hcs_result check_limits(const struct doc_system *doc, const struct oci_mo
     if (!field || mode->limits)
         return HCS_OK;
     return fail(err, HCS_E_WIN32_NOT_SUPPORTED, "oci.check",
-                "$.Container.%s: this host cannot limit %s (mode: %s): leave it out, or run the service where it may "
-                "write to the cgroup file system", field, what, mode->name);
+                "$.Container.%s: this host cannot limit %s (mode: %s): leave it out, or run the "
+                "service where it may "
+                "write to the cgroup file system",
+                field, what, mode->name);
 }
 
-hcs_result bundle_check(const struct doc_system *doc, const struct oci_mode *mode, const struct oci_host *host,
-                        hcs_error *err)
+hcs_result bundle_check(const struct doc_system *doc, const struct oci_mode *mode,
+                        const struct oci_host *host, hcs_error *err)
 {
     hcs_result r;
 
@@ -140,8 +154,9 @@ hcs_result bundle_check(const struct doc_system *doc, const struct oci_mode *mod
     assert(host->processors > 0);
 
     if (!doc->storage_path)
-        return fail(err, HCS_E_INVALIDARG, "oci.check",
-                    "$.Container.Storage.Path is missing: the directory that is the root file system");
+        return fail(
+            err, HCS_E_INVALIDARG, "oci.check",
+            "$.Container.Storage.Path is missing: the directory that is the root file system");
     r = check_limits(doc, mode, err);
     if (r >= 0)
         r = check_processor(doc, host, err);
@@ -189,36 +204,46 @@ static json_t *options_to_json(const char *options)
     return array;
 }
 
-static json_t *mount_of(const char *destination, const char *type, const char *source, const char *options)
+static json_t *mount_of(const char *destination, const char *type, const char *source,
+                        const char *options)
 {
-    return json_pack("{s:s, s:s, s:s, s:o}", "destination", destination, "type", type, "source", source, "options",
-                     options_to_json(options));
+    return json_pack("{s:s, s:s, s:s, s:o}", "destination", destination, "type", type, "source",
+                     source, "options", options_to_json(options));
 }
 
-static json_t *mounts_of(const struct doc_system *doc, const struct oci_mode *mode, const struct bundle_names *names)
+static json_t *mounts_of(const struct doc_system *doc, const struct oci_mode *mode,
+                         const struct bundle_names *names)
 {
     json_t *mounts = json_array();
 
     mounts = append(mounts, mount_of("/proc", "proc", "proc", "nosuid,noexec,nodev"));
-    mounts = append(mounts, mount_of("/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=65536k"));
+    mounts = append(mounts,
+                    mount_of("/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=65536k"));
     /* gid 5, the tty group everywhere, is not mapped in a user namespace of one user */
-    mounts = append(mounts, mount_of("/dev/pts", "devpts", "devpts",
-                                     mode->rootless ? "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620"
-                                                    : "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5"));
-    mounts = append(mounts, mount_of("/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777,size=65536k"));
+    mounts =
+        append(mounts, mount_of("/dev/pts", "devpts", "devpts",
+                                mode->rootless
+                                    ? "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620"
+                                    : "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5"));
+    mounts = append(
+        mounts, mount_of("/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777,size=65536k"));
     mounts = append(mounts, mount_of("/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev"));
     if (mode->rootless)
         mounts = append(mounts, mount_of("/sys", "bind", "/sys", "rbind,nosuid,noexec,nodev,ro"));
     else
         mounts = append(mounts, mount_of("/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro"));
-    mounts = append(mounts, mount_of(BUNDLE_INIT, "bind", names->init_program, "bind,ro,nosuid,nodev"));
+    mounts =
+        append(mounts, mount_of(BUNDLE_INIT, "bind", names->init_program, "bind,ro,nosuid,nodev"));
     for (size_t i = 0; i < doc->n_mapped; i++) {
         const char *options = "rbind,rprivate,nosuid,nodev,rw";
 
-        /* without "rro" what is mounted below the directory would stay writable: leave it out instead */
+        /* without "rro" what is mounted below the directory would stay writable: leave it out
+         * instead */
         if (doc->mapped[i].read_only)
-            options = mode->recursive_read_only ? "rbind,rprivate,nosuid,nodev,ro,rro" : "bind,rprivate,nosuid,nodev,ro";
-        mounts = append(mounts, mount_of(doc->mapped[i].container_path, "bind", doc->mapped[i].host_path, options));
+            options = mode->recursive_read_only ? "rbind,rprivate,nosuid,nodev,ro,rro"
+                                                : "bind,rprivate,nosuid,nodev,ro";
+        mounts = append(mounts, mount_of(doc->mapped[i].container_path, "bind",
+                                         doc->mapped[i].host_path, options));
     }
     return mounts;
 }
@@ -231,8 +256,8 @@ static json_t *capabilities_of(const struct oci_host *host)
     for (size_t i = 0; i < N_ELEMENTS(capabilities); i++)
         if (host->capabilities >> capabilities[i].number & 1)
             names[n++] = capabilities[i].name;
-    return json_pack("{s:o, s:o, s:o}", "bounding", strings_to_json(names, n), "effective", strings_to_json(names, n),
-                     "permitted", strings_to_json(names, n));
+    return json_pack("{s:o, s:o, s:o}", "bounding", strings_to_json(names, n), "effective",
+                     strings_to_json(names, n), "permitted", strings_to_json(names, n));
 }
 
 static json_t *rlimits_of(const struct oci_host *host)
@@ -240,16 +265,18 @@ static json_t *rlimits_of(const struct oci_host *host)
     uint32_t hard = host->files_max < FILES_HARD ? host->files_max : FILES_HARD;
     uint32_t soft = hard < FILES_SOFT ? hard : FILES_SOFT;
 
-    return json_pack("[{s:s, s:I, s:I}]", "type", "RLIMIT_NOFILE", "hard", (json_int_t) hard, "soft",
-                     (json_int_t) soft);
+    return json_pack("[{s:s, s:I, s:I}]", "type", "RLIMIT_NOFILE", "hard", (json_int_t) hard,
+                     "soft", (json_int_t) soft);
 }
 
 /* The process object of both documents.  @arguments and @environment are taken. */
-static json_t *process_of(json_t *arguments, json_t *environment, const char *directory, const struct oci_host *host)
+static json_t *process_of(json_t *arguments, json_t *environment, const char *directory,
+                          const struct oci_host *host)
 {
-    return json_pack("{s:b, s:{s:i, s:i}, s:o, s:o, s:s, s:o, s:o, s:b}", "terminal", 0, "user", "uid", 0, "gid", 0,
-                     "args", arguments, "env", environment, "cwd", directory, "capabilities", capabilities_of(host),
-                     "rlimits", rlimits_of(host), "noNewPrivileges", 1);
+    return json_pack("{s:b, s:{s:i, s:i}, s:o, s:o, s:s, s:o, s:o, s:b}", "terminal", 0, "user",
+                     "uid", 0, "gid", 0, "args", arguments, "env", environment, "cwd", directory,
+                     "capabilities", capabilities_of(host), "rlimits", rlimits_of(host),
+                     "noNewPrivileges", 1);
 }
 
 static json_t *init_process(const struct oci_host *host)
@@ -291,10 +318,12 @@ static json_t *cpu_of(const struct doc_system *doc, const struct oci_host *host)
 
     if (doc->processor_weight)
         return json_pack("{s:I}", "shares", (json_int_t) (shares < 2 ? 2 : shares));
-    return json_pack("{s:I, s:I}", "quota", (json_int_t) quota_of(doc, host), "period", (json_int_t) CPU_PERIOD_US);
+    return json_pack("{s:I, s:I}", "quota", (json_int_t) quota_of(doc, host), "period",
+                     (json_int_t) CPU_PERIOD_US);
 }
 
-static json_t *resources_of(const struct doc_system *doc, const struct oci_mode *mode, const struct oci_host *host)
+static json_t *resources_of(const struct doc_system *doc, const struct oci_mode *mode,
+                            const struct oci_host *host)
 {
     json_t *devices = NULL;
     json_t *memory = NULL;
@@ -332,16 +361,18 @@ static json_t *cgroups_path_of(const struct oci_mode *mode, const struct bundle_
     char name[BUNDLE_NAME_MAX];
 
     bundle_name(names->id, names->incarnation, name);
-    return json_sprintf(mode->cgroups == OCI_CGROUPS_SYSTEMD ? "hcs.slice:hcs:%s" : "/hcs/%s", name);
+    return json_sprintf(mode->cgroups == OCI_CGROUPS_SYSTEMD ? "hcs.slice:hcs:%s" : "/hcs/%s",
+                        name);
 }
 
 static json_t *id_mapping(uint32_t host_id)
 {
-    return json_pack("[{s:i, s:I, s:i}]", "containerID", 0, "hostID", (json_int_t) host_id, "size", 1);
+    return json_pack("[{s:i, s:I, s:i}]", "containerID", 0, "hostID", (json_int_t) host_id, "size",
+                     1);
 }
 
-static json_t *linux_of(const struct doc_system *doc, const struct oci_mode *mode, const struct oci_host *host,
-                        const struct bundle_names *names)
+static json_t *linux_of(const struct doc_system *doc, const struct oci_mode *mode,
+                        const struct oci_host *host, const struct bundle_names *names)
 {
     json_t *object = json_pack("{s:o}", "namespaces", namespaces_of(mode));
 
@@ -354,7 +385,8 @@ static json_t *linux_of(const struct doc_system *doc, const struct oci_mode *mod
         object = with(object, "resources", resources_of(doc, mode, host));
     }
     object = with(object, "maskedPaths", strings_to_json(masked_paths, N_ELEMENTS(masked_paths)));
-    return with(object, "readonlyPaths", strings_to_json(read_only_paths, N_ELEMENTS(read_only_paths)));
+    return with(object, "readonlyPaths",
+                strings_to_json(read_only_paths, N_ELEMENTS(read_only_paths)));
 }
 
 /* The name others see when the document gives none.  An id is ASCII, so it may be cut anywhere. */
@@ -372,13 +404,15 @@ static hcs_result text_of(json_t *take_json, const char *what, char **out, hcs_e
 
     json_decref(take_json);
     if (!text)
-        return fail(err, HCS_E_OUTOFMEMORY, "oci.bundle", "no memory for %s, or a string in it is not UTF-8", what);
+        return fail(err, HCS_E_OUTOFMEMORY, "oci.bundle",
+                    "no memory for %s, or a string in it is not UTF-8", what);
     *out = text;
     return HCS_OK;
 }
 
-hcs_result bundle_config(const struct doc_system *doc, const struct oci_mode *mode, const struct oci_host *host,
-                         const struct bundle_names *names, char **out, hcs_error *err)
+hcs_result bundle_config(const struct doc_system *doc, const struct oci_mode *mode,
+                         const struct oci_host *host, const struct bundle_names *names, char **out,
+                         hcs_error *err)
 {
     json_t *config;
 
@@ -386,9 +420,9 @@ hcs_result bundle_config(const struct doc_system *doc, const struct oci_mode *mo
     assert(doc->storage_path);
 
     config = json_pack("{s:s, s:o, s:{s:s, s:b}, s:o, s:o, s:o}", "ociVersion", "1.0.2", "process",
-                       init_process(host), "root", "path", doc->storage_path, "readonly", 0, "hostname",
-                       host_name_of(doc, names), "mounts", mounts_of(doc, mode, names), "linux",
-                       linux_of(doc, mode, host, names));
+                       init_process(host), "root", "path", doc->storage_path, "readonly", 0,
+                       "hostname", host_name_of(doc, names), "mounts", mounts_of(doc, mode, names),
+                       "linux", linux_of(doc, mode, host, names));
     return text_of(config, "config.json", out, err);
 }
 
@@ -400,7 +434,8 @@ static int has_path(const struct doc_process *doc)
     return 0;
 }
 
-hcs_result bundle_process(const struct doc_process *doc, const struct oci_host *host, char **out, hcs_error *err)
+hcs_result bundle_process(const struct doc_process *doc, const struct oci_host *host, char **out,
+                          hcs_error *err)
 {
     json_t *environment;
     json_t *process;
@@ -411,7 +446,7 @@ hcs_result bundle_process(const struct doc_process *doc, const struct oci_host *
     environment = strings_to_json((const char *const *) doc->environment, doc->n_environment);
     if (!has_path(doc))
         environment = append(environment, json_string(default_path));
-    process = process_of(strings_to_json((const char *const *) doc->arguments, doc->n_arguments), environment,
-                         doc->working_directory ? doc->working_directory : "/", host);
+    process = process_of(strings_to_json((const char *const *) doc->arguments, doc->n_arguments),
+                         environment, doc->working_directory ? doc->working_directory : "/", host);
     return text_of(process, "process.json", out, err);
 }

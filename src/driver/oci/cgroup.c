@@ -18,15 +18,15 @@
 #include "err.h"
 #include "fd.h"
 
-#define LIST_BYTES_MAX ((size_t) 4 << 20)  /* a host with thousands of mounts */
+#define LIST_BYTES_MAX ((size_t) 4 << 20) /* a host with thousands of mounts */
 #define FILE_BYTES_MAX ((size_t) 64 << 10)
 
 /* A mounted hierarchy, as one line of mountinfo tells it; the strings are in the line. */
 struct hierarchy {
-    const char *root;          /* the cgroup that is mounted */
+    const char *root; /* the cgroup that is mounted */
     const char *mount_point;
-    const char *type;          /* "cgroup" or "cgroup2" */
-    const char *options;       /* v1: the controllers, among others */
+    const char *type;    /* "cgroup" or "cgroup2" */
+    const char *options; /* v1: the controllers, among others */
 };
 
 /* 1 when @word is one of the words of @list, which commas separate. */
@@ -40,7 +40,8 @@ static int has_word(const char *list, const char *word)
     return 0;
 }
 
-/* Cut a line of mountinfo ("id parent dev root point options... - type source options") in place. */
+/* Cut a line of mountinfo ("id parent dev root point options... - type source options") in place.
+ */
 static int parse_mount(char *line, struct hierarchy *out)
 {
     char *fields[6];
@@ -79,7 +80,8 @@ static int is_v2(const struct hierarchy *h)
     return strcmp(h->type, "cgroup2") == 0;
 }
 
-/* The path of v1's @controller, or with NULL of v2, in the text of /proc/PID/cgroup; cut in place. */
+/* The path of v1's @controller, or with NULL of v2, in the text of /proc/PID/cgroup; cut in place.
+ */
 static char *path_in(char *text, const char *controller_opt)
 {
     char *line;
@@ -149,8 +151,8 @@ hcs_result cgroup_find(uint32_t pid, const char *controller, char **out, hcs_err
     if (!directory)
         directory = find_directory(text, NULL);
     if (!directory)
-        return fail(err, HCS_E_WIN32_NOT_FOUND, "oci.cgroup", "process %" PRIu32 " has no mounted cgroup for '%s'", pid,
-                    controller);
+        return fail(err, HCS_E_WIN32_NOT_FOUND, "oci.cgroup",
+                    "process %" PRIu32 " has no mounted cgroup for '%s'", pid, controller);
     *out = directory;
     return HCS_OK;
 }
@@ -223,7 +225,8 @@ void cgroup_kill(const char *name)
         _cleanup_(free_drop) char *members = NULL;
         char path[PATH_MAX];
 
-        if (snprintf(path, sizeof path, "%s/hcs/%s/cgroup.procs", h.mount_point, name) < (int) sizeof path &&
+        if (snprintf(path, sizeof path, "%s/hcs/%s/cgroup.procs", h.mount_point, name) <
+                (int) sizeof path &&
             file_read(path, FILE_BYTES_MAX, &members, NULL, NULL) >= 0)
             kill_members(members);
     }

@@ -1,8 +1,8 @@
 /* clean.c - removing a container: what the runtime keeps of it, its keeper, its cgroup.
  * Owns:    the last steps of a container, and the runtime it runs itself when the keeper is lost.
  * Users:   oci.c begins it; container.c hands on what the keeper says meanwhile.
- * Promise: ends within its deadlines, with one answer; goes on after an error; an error is told only
- *          when something is left. */
+ * Promise: ends within its deadlines, with one answer; goes on after an error; an error is told
+ * only when something is left. */
 
 #include <assert.h>
 #include <dirent.h>
@@ -22,7 +22,7 @@
 #include "err.h"
 #include "fd.h"
 
-#define DELETE_US 10000000  /* a runtime gets this long to delete a container */
+#define DELETE_US 10000000 /* a runtime gets this long to delete a container */
 #define ARGUMENTS_BYTES_MAX ((size_t) 64 << 10)
 #define RETRY_US 5000
 #define RETRIES_MAX 2000
@@ -49,7 +49,8 @@ static int retry(struct container *c, sd_event_time_handler_t handler)
 {
     c->timer = sd_event_source_disable_unref(c->timer);
     return ++c->clean_tries < RETRIES_MAX &&
-           sd_event_add_time_relative(c->oci->loop, &c->timer, CLOCK_MONOTONIC, RETRY_US, 0, handler, c) >= 0;
+           sd_event_add_time_relative(c->oci->loop, &c->timer, CLOCK_MONOTONIC, RETRY_US, 0,
+                                      handler, c) >= 0;
 }
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *owner)
@@ -125,8 +126,8 @@ static hcs_error no_answer(const struct container *c)
 {
     hcs_error err = HCS_ERROR_INIT;
 
-    fail(&err, HCS_E_OPERATION_TIMEOUT, "oci.clean", "delete of container '%s': no answer within %d s", c->system->id,
-         DELETE_US / 1000000);
+    fail(&err, HCS_E_OPERATION_TIMEOUT, "oci.clean",
+         "delete of container '%s': no answer within %d s", c->system->id, DELETE_US / 1000000);
     return err;
 }
 
@@ -156,8 +157,8 @@ static const char *argument_after(const char *arguments, size_t length, const ch
     return NULL;
 }
 
-/* 1 for a command of our runtime for this container, which has its log in the private run directory,
- * and for a child of its keeper that is about to become one. */
+/* 1 for a command of our runtime for this container, which has its log in the private run
+ * directory, and for a child of its keeper that is about to become one. */
 static int is_ours(const struct container *c, const char *arguments, size_t length)
 {
     const char *kept = argument_after(arguments, length, "--keep");
@@ -166,8 +167,8 @@ static int is_ours(const struct container *c, const char *arguments, size_t leng
 
     if (kept)
         return strcmp(kept, c->system->run_dir) == 0;
-    return log && strcmp(arguments, c->oci->found.runtime.path) == 0 && strncmp(log, c->system->run_dir, n) == 0 &&
-           log[n] == '/';
+    return log && strcmp(arguments, c->oci->found.runtime.path) == 0 &&
+           strncmp(log, c->system->run_dir, n) == 0 && log[n] == '/';
 }
 
 /* A command that the keeper took down with it may have left a child that is in no cgroup yet, and
@@ -253,7 +254,8 @@ static int spawn(char *const argv[], pid_t *out)
     sigfillset(&all);
     os = posix_spawnattr_setsigmask(&attributes, &none);
     os = os ? os : posix_spawnattr_setsigdefault(&attributes, &all);
-    os = os ? os : posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    os = os ? os
+            : posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     for (int fd = 0; os == 0 && fd < 3; fd++)
         os = posix_spawn_file_actions_addopen(&files, fd, "/dev/null", O_RDWR, 0);
     os = os ? os : posix_spawn(out, argv[0], &files, &attributes, argv, environ);
@@ -276,7 +278,8 @@ static int watch_delete(struct container *c)
         return r;
     }
     (void) sd_event_source_set_io_fd_own(c->watch, 1);
-    return sd_event_add_time_relative(c->oci->loop, &c->timer, CLOCK_MONOTONIC, DELETE_US, 0, on_delete_deadline, c);
+    return sd_event_add_time_relative(c->oci->loop, &c->timer, CLOCK_MONOTONIC, DELETE_US, 0,
+                                      on_delete_deadline, c);
 }
 
 static hcs_result delete_directly(struct container *c, hcs_error *err)
@@ -288,7 +291,8 @@ static hcs_result delete_directly(struct container *c, hcs_error *err)
     int os;
 
     if (!log)
-        return fail(err, HCS_E_OUTOFMEMORY, "oci.clean", "no memory for container '%s'", c->system->id);
+        return fail(err, HCS_E_OUTOFMEMORY, "oci.clean", "no memory for container '%s'",
+                    c->system->id);
     r = runtime_argv(&c->oci->found.runtime, &c->oci->found.mode, &command, &argv, err);
     if (r < 0)
         return r;
@@ -350,8 +354,8 @@ static void clean_with_keeper(struct container *c)
 
     if (runtime_has_it(c)) {
         if (container_run(c, JOB_DELETE, RUNTIME_DELETE_FORCE, 0, &err) >= 0) {
-            (void) sd_event_add_time_relative(c->oci->loop, &c->timer, CLOCK_MONOTONIC, DELETE_US, 0, on_keeper_deadline,
-                                              c);
+            (void) sd_event_add_time_relative(c->oci->loop, &c->timer, CLOCK_MONOTONIC, DELETE_US,
+                                              0, on_keeper_deadline, c);
             return;
         }
         remember(c, &err);

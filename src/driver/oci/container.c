@@ -1,8 +1,8 @@
 /* container.c - the life of one container, told from what its keeper says.
  * Owns:    the link to the keeper, the list of what was asked, the list of processes.
  * Users:   oci.c, verb by verb; clean.c when it is over.
- * Promise: every verb is answered once; every process that started is told to have ended once, before
- *          the container is; the OOM counter is read before an end is told. */
+ * Promise: every verb is answered once; every process that started is told to have ended once,
+ * before the container is; the OOM counter is read before an end is told. */
 
 #include "container.h"
 
@@ -25,17 +25,17 @@
 
 #define LOG_BYTES_MAX ((size_t) 64 << 10)
 #define STATUS_BYTES_MAX ((size_t) 64 << 10)
-#define LISTEN_RETRY_US 1000        /* between two looks whether init listens */
-#define LISTEN_TRIES_MAX 1000       /* then the signal is sent all the same */
-#define END_GRACE_US 1000000        /* for exits that should have come before that of init */
-#define KILL_US 10000000            /* for a killed container whose keeper is lost */
+#define LISTEN_RETRY_US 1000  /* between two looks whether init listens */
+#define LISTEN_TRIES_MAX 1000 /* then the signal is sent all the same */
+#define END_GRACE_US 1000000  /* for exits that should have come before that of init */
+#define KILL_US 10000000      /* for a killed container whose keeper is lost */
 
 struct process {
     struct list link;
     uint32_t number;
-    uint32_t pid;                  /* 0: not started yet */
-    uint64_t oom_before;           /* counter when it started */
-    char *program;                 /* for errors, until it has started */
+    uint32_t pid;        /* 0: not started yet */
+    uint64_t oom_before; /* counter when it started */
+    char *program;       /* for errors, until it has started */
     char *directory;
 };
 
@@ -87,7 +87,8 @@ static void job_drop(struct job *job)
 
 static struct job *job_find(struct container *c, uint32_t tag)
 {
-    list_for_each(&c->jobs, n) {
+    list_for_each(&c->jobs, n)
+    {
         struct job *job = container_of(n, struct job, link);
 
         if (job->tag == tag && !job->held)
@@ -98,7 +99,8 @@ static struct job *job_find(struct container *c, uint32_t tag)
 
 static struct process *process_find(struct container *c, uint32_t number)
 {
-    list_for_each(&c->processes, n) {
+    list_for_each(&c->processes, n)
+    {
         struct process *p = container_of(n, struct process, link);
 
         if (p->number == number)
@@ -135,7 +137,8 @@ static hcs_result check_link(const struct container *c, hcs_error *err)
     return fail(err, HCS_E_SYSTEM_ALREADY_STOPPED, "oci", "the container has ended");
 }
 
-hcs_result container_new(struct oci *oci, struct driver_system *s, struct container **out, hcs_error *err)
+hcs_result container_new(struct oci *oci, struct driver_system *s, struct container **out,
+                         hcs_error *err)
 {
     struct container *c = calloc(1, sizeof *c);
 
@@ -163,10 +166,8 @@ void container_drop(struct container *c)
     sd_event_source_disable_unref(c->timer);
     sd_event_source_disable_unref(c->watch);
     fd_drop(&c->init_pidfd);
-    list_for_each(&c->jobs, n)
-        job_drop(container_of(n, struct job, link));
-    list_for_each(&c->processes, n)
-        process_drop(container_of(n, struct process, link));
+    list_for_each(&c->jobs, n) job_drop(container_of(n, struct job, link));
+    list_for_each(&c->processes, n) process_drop(container_of(n, struct process, link));
     free(c->memory_directory);
     free(c);
 }
@@ -203,7 +204,8 @@ static void tell_process_exit(struct container *c, struct process *p, const hcs_
 
 static void tell_end(struct container *c)
 {
-    hcs_exit unseen = exit_unknown(c->lost[0] ? c->lost : "the container ended first, and its exit was never reported");
+    hcs_exit unseen = exit_unknown(
+        c->lost[0] ? c->lost : "the container ended first, and its exit was never reported");
     hcs_exit report = exit_of_init(c);
 
     c->told = 1;
@@ -224,16 +226,15 @@ static int on_end_grace(sd_event_source *source, uint64_t usec, void *owner)
 
 static int has_job(const struct container *c, enum job_what what)
 {
-    list_for_each(&c->jobs, n)
-        if (container_of(n, struct job, link)->what == what)
-            return 1;
+    list_for_each(&c->jobs, n) if (container_of(n, struct job, link)->what == what) return 1;
     return 0;
 }
 
 static hcs_result arm_timer(struct container *c, uint64_t us, sd_event_time_handler_t handler)
 {
     c->timer = sd_event_source_disable_unref(c->timer);
-    return sd_event_add_time_relative(c->oci->loop, &c->timer, CLOCK_MONOTONIC, us, 0, handler, c) < 0
+    return sd_event_add_time_relative(c->oci->loop, &c->timer, CLOCK_MONOTONIC, us, 0, handler, c) <
+                   0
                ? HCS_E_OUTOFMEMORY
                : HCS_OK;
 }
@@ -295,7 +296,8 @@ static void on_exited(void *owner, const struct link_exit *exit)
 /* ---- what the keeper answers ---- */
 
 /* Result of a run of the runtime.  @log is removed. */
-static hcs_result run_result(struct container *c, enum runtime_verb verb, uint32_t wait_status, int os, hcs_error *err)
+static hcs_result run_result(struct container *c, enum runtime_verb verb, uint32_t wait_status,
+                             int os, hcs_error *err)
 {
     _cleanup_(free_drop) char *log = container_path(c, "%s.log", runtime_verb_name(verb));
     hcs_result r = HCS_OK;
@@ -309,7 +311,8 @@ static hcs_result run_result(struct container *c, enum runtime_verb verb, uint32
     return r;
 }
 
-static void on_created(struct container *c, uint64_t job, uint32_t wait_status, uint32_t pid, int os)
+static void on_created(struct container *c, uint64_t job, uint32_t wait_status, uint32_t pid,
+                       int os)
 {
     hcs_error err = HCS_ERROR_INIT;
     hcs_result r = run_result(c, RUNTIME_CREATE, wait_status, os, &err);
@@ -327,7 +330,8 @@ static void on_created(struct container *c, uint64_t job, uint32_t wait_status, 
     tell_done(c, job, r, &err);
 }
 
-static void on_ran(struct container *c, uint64_t job, enum runtime_verb verb, uint32_t wait_status, int os)
+static void on_ran(struct container *c, uint64_t job, enum runtime_verb verb, uint32_t wait_status,
+                   int os)
 {
     hcs_error err = HCS_ERROR_INIT;
     hcs_result r = run_result(c, verb, wait_status, os, &err);
@@ -348,20 +352,21 @@ static void on_signalled(struct container *c, uint64_t job, int os)
 }
 
 /* Why an exec did not work, with its files removed. */
-static hcs_result exec_failure(struct container *c, const struct process *p, uint32_t wait_status, int os, hcs_error *err)
+static hcs_result exec_failure(struct container *c, const struct process *p, uint32_t wait_status,
+                               int os, hcs_error *err)
 {
     _cleanup_(free_drop) char *log = container_path(c, "process.%" PRIu32 ".log", p->number);
     _cleanup_(free_drop) char *text = NULL;
     char line[300];
 
     if (os)
-        return fail_os(err, result_from_errno(os), os, "oci.keeper", "exec '%.200s'",
-                       p->program);
+        return fail_os(err, result_from_errno(os), os, "oci.keeper", "exec '%.200s'", p->program);
     if (!log)
         return no_memory(c, err);
     if (c->init_ended)
         fail(err, HCS_E_SYSTEM_ALREADY_STOPPED, "oci.exec", "the container has ended");
-    else if (file_read(log, LOG_BYTES_MAX, &text, NULL, NULL) >= 0 && runtime_log_error(text, line, sizeof line))
+    else if (file_read(log, LOG_BYTES_MAX, &text, NULL, NULL) >= 0 &&
+             runtime_log_error(text, line, sizeof line))
         runtime_exec_failure(line, p->program, p->directory, err);
     else
         runtime_failure(RUNTIME_EXEC, log, wait_status, err);
@@ -379,7 +384,8 @@ static void remove_process_inputs(const struct container *c, uint32_t number)
     remove_file(c, name);
 }
 
-static void on_process(struct container *c, uint64_t job, struct process *p, uint32_t wait_status, uint32_t pid, int os)
+static void on_process(struct container *c, uint64_t job, struct process *p, uint32_t wait_status,
+                       uint32_t pid, int os)
 {
     hcs_error err = HCS_ERROR_INIT;
 
@@ -490,7 +496,8 @@ static void end_without_keeper(struct container *c)
 {
     if (c->init_pidfd >= 0) {
         (void) pidfd_send_signal(c->init_pidfd, SIGKILL, NULL, 0);
-        if (sd_event_add_io(c->oci->loop, &c->watch, c->init_pidfd, EPOLLIN, on_init_gone, c) >= 0 &&
+        if (sd_event_add_io(c->oci->loop, &c->watch, c->init_pidfd, EPOLLIN, on_init_gone, c) >=
+                0 &&
             arm_timer(c, KILL_US, on_kill_deadline) >= 0)
             return;
     }
@@ -523,8 +530,8 @@ static const struct link_events keeper_events = {
 /* ---- verbs ---- */
 
 /* Give a command to the keeper; @job is dropped when that does not work. */
-static hcs_result give(struct container *c, struct job *job, const struct runtime_command *command, const int *fds_opt,
-                       uint32_t number, hcs_error *err)
+static hcs_result give(struct container *c, struct job *job, const struct runtime_command *command,
+                       const int *fds_opt, uint32_t number, hcs_error *err)
 {
     _cleanup_(runtime_argv_drop) char **argv = NULL;
     hcs_result r;
@@ -537,7 +544,8 @@ static hcs_result give(struct container *c, struct job *job, const struct runtim
     return r;
 }
 
-hcs_result container_run(struct container *c, enum job_what what, enum runtime_verb verb, uint64_t job, hcs_error *err)
+hcs_result container_run(struct container *c, enum job_what what, enum runtime_verb verb,
+                         uint64_t job, hcs_error *err)
 {
     _cleanup_(free_drop) char *log = container_path(c, "%s.log", runtime_verb_name(verb));
     struct runtime_command command = { .verb = verb, .name = c->name, .log = log };
@@ -576,7 +584,11 @@ static hcs_result begin_create(struct container *c, uint64_t job, hcs_error *err
     _cleanup_(free_drop) char *log = container_path(c, "create.log");
     _cleanup_(free_drop) char *pid_file = container_path(c, "init.pid");
     struct runtime_command command = {
-        .verb = RUNTIME_CREATE, .name = c->name, .log = log, .bundle = bundle, .pid_file = pid_file,
+        .verb = RUNTIME_CREATE,
+        .name = c->name,
+        .log = log,
+        .bundle = bundle,
+        .pid_file = pid_file,
     };
     uint32_t options = c->oci->found.mode.hide_unified ? LINK_HIDE_UNIFIED : 0;
     struct job *j;
@@ -586,8 +598,8 @@ static hcs_result begin_create(struct container *c, uint64_t job, hcs_error *err
         return no_memory(c, err);
     r = write_bundle(c, bundle, err);
     if (r >= 0)
-        r = link_start(c->oci->loop, c->oci->keeper_program, c->system->run_dir, options, &keeper_events, c, &c->link,
-                       err);
+        r = link_start(c->oci->loop, c->oci->keeper_program, c->system->run_dir, options,
+                       &keeper_events, c, &c->link, err);
     if (r < 0)
         return r;
     j = job_new(c, JOB_CREATE, job);
@@ -638,7 +650,8 @@ static int init_listens(const struct container *c)
 
     if (!program || !line)
         return 1;
-    return strcmp(program, BUNDLE_INIT) == 0 && strtoull(line + sizeof caught - 1, NULL, 16) >> (SIGTERM - 1) & 1;
+    return strcmp(program, BUNDLE_INIT) == 0 &&
+           strtoull(line + sizeof caught - 1, NULL, 16) >> (SIGTERM - 1) & 1;
 }
 
 static int on_listen_retry(sd_event_source *source, uint64_t usec, void *owner);
@@ -649,7 +662,8 @@ static void send_held(struct container *c)
     int ready = init_listens(c) || ++c->listen_tries > LISTEN_TRIES_MAX ||
                 arm_timer(c, LISTEN_RETRY_US, on_listen_retry) < 0;
 
-    list_for_each(&c->jobs, n) {
+    list_for_each(&c->jobs, n)
+    {
         struct job *job = container_of(n, struct job, link);
         hcs_error err = HCS_ERROR_INIT;
         uint64_t number = job->job;
@@ -708,8 +722,8 @@ void container_terminate(struct container *c, uint64_t job)
     tell_done(c, job, r, &err);
 }
 
-static hcs_result process_new(struct container *c, uint32_t number, const struct doc_process *doc, struct process **out,
-                              hcs_error *err)
+static hcs_result process_new(struct container *c, uint32_t number, const struct doc_process *doc,
+                              struct process **out, hcs_error *err)
 {
     struct process *p = calloc(1, sizeof *p);
 
@@ -730,15 +744,19 @@ static hcs_result process_new(struct container *c, uint32_t number, const struct
 }
 
 /* Write process.json and give the exec to the keeper. */
-static hcs_result begin_exec(struct container *c, uint64_t job, struct process *p, const struct doc_process *doc,
-                             const int fds[3], hcs_error *err)
+static hcs_result begin_exec(struct container *c, uint64_t job, struct process *p,
+                             const struct doc_process *doc, const int fds[3], hcs_error *err)
 {
     _cleanup_(free_drop) char *file = container_path(c, "process.%" PRIu32 ".json", p->number);
     _cleanup_(free_drop) char *log = container_path(c, "process.%" PRIu32 ".log", p->number);
     _cleanup_(free_drop) char *pid_file = container_path(c, "process.%" PRIu32 ".pid", p->number);
     _cleanup_(free_drop) char *text = NULL;
     struct runtime_command command = {
-        .verb = RUNTIME_EXEC, .name = c->name, .log = log, .process = file, .pid_file = pid_file,
+        .verb = RUNTIME_EXEC,
+        .name = c->name,
+        .log = log,
+        .process = file,
+        .pid_file = pid_file,
     };
     struct job *j;
     hcs_result r;
@@ -757,8 +775,8 @@ static hcs_result begin_exec(struct container *c, uint64_t job, struct process *
     return give(c, j, &command, fds, p->number, err);
 }
 
-void container_process_create(struct container *c, uint64_t job, uint32_t number, const struct doc_process *doc,
-                              const int fds[3])
+void container_process_create(struct container *c, uint64_t job, uint32_t number,
+                              const struct doc_process *doc, const int fds[3])
 {
     hcs_error err = HCS_ERROR_INIT;
     struct process *p = NULL;
@@ -777,7 +795,8 @@ void container_process_create(struct container *c, uint64_t job, uint32_t number
     tell_done(c, job, r, &err);
 }
 
-hcs_result container_process_signal(struct container *c, uint32_t number, int signal, hcs_error *err)
+hcs_result container_process_signal(struct container *c, uint32_t number, int signal,
+                                    hcs_error *err)
 {
     struct process *p = process_find(c, number);
 

@@ -1,4 +1,5 @@
-/* container.h - one container of the OCI driver: its life (container.c) and its removal (clean.c). */
+/* container.h - one container of the OCI driver: its life (container.c) and its removal (clean.c).
+ */
 #ifndef HCS_DRIVER_OCI_CONTAINER_H
 #define HCS_DRIVER_OCI_CONTAINER_H
 
@@ -20,37 +21,37 @@ struct oci {
     sd_event *loop;
     char *keeper_program;
     struct oci_host host;
-    struct probe_found found;     /* runtime and mode */
+    struct probe_found found; /* runtime and mode */
 };
 
 struct container {
     struct oci *oci;
     struct driver_system *system;
-    struct link *link;            /* NULL: not yet, or lost */
-    char name[BUNDLE_NAME_MAX];   /* what the runtime calls it */
-    char *memory_directory;       /* whose OOM kills are counted; NULL: no memory limit */
-    struct list jobs;             /* struct job: what the keeper has not answered yet */
-    struct list processes;        /* struct process */
+    struct link *link;          /* NULL: not yet, or lost */
+    char name[BUNDLE_NAME_MAX]; /* what the runtime calls it */
+    char *memory_directory;     /* whose OOM kills are counted; NULL: no memory limit */
+    struct list jobs;           /* struct job: what the keeper has not answered yet */
+    struct list processes;      /* struct process */
     uint32_t last_tag;
     uint32_t init_pid;
-    int init_pidfd;               /* -1: none */
-    int created;                  /* create worked: its end will be told */
-    int told;                     /* its end has been told */
+    int init_pidfd; /* -1: none */
+    int created;    /* create worked: its end will be told */
+    int told;       /* its end has been told */
     int asked_shut_down;
     int asked_terminate;
-    int listen_tries;             /* looks whether init listens */
+    int listen_tries; /* looks whether init listens */
     int init_ended;
-    uint32_t init_status;         /* wait status, once init_ended */
-    char lost[128];               /* why the keeper is gone; "": it is not */
-    sd_event_source *timer;       /* of whatever the container waits for; one thing at a time */
-    sd_event_source *watch;       /* its init after the keeper was lost, or a runtime run by clean.c */
+    uint32_t init_status;   /* wait status, once init_ended */
+    char lost[128];         /* why the keeper is gone; "": it is not */
+    sd_event_source *timer; /* of whatever the container waits for; one thing at a time */
+    sd_event_source *watch; /* its init after the keeper was lost, or a runtime run by clean.c */
     uint64_t clean_job;
     int cleaning;
     int clean_tries;
-    int strays_possible;          /* the keeper was lost while it ran a command */
+    int strays_possible; /* the keeper was lost while it ran a command */
     int scans_without_strays;
-    pid_t delete_pid;             /* of the runtime that clean.c runs by itself; 0: none */
-    hcs_error clean_error;        /* the first of cleaning */
+    pid_t delete_pid;      /* of the runtime that clean.c runs by itself; 0: none */
+    hcs_error clean_error; /* the first of cleaning */
 };
 
 enum job_what { JOB_CREATE, JOB_START, JOB_SHUT_DOWN, JOB_TERMINATE, JOB_PROCESS, JOB_DELETE };
@@ -62,26 +63,28 @@ struct job {
     struct list link;
     enum job_what what;
     uint32_t tag;
-    uint64_t job;                 /* the engine's number; of no meaning for JOB_DELETE */
-    struct process *process;      /* JOB_PROCESS */
-    int held;                     /* JOB_SHUT_DOWN: not sent yet, see container_shut_down() */
+    uint64_t job;            /* the engine's number; of no meaning for JOB_DELETE */
+    struct process *process; /* JOB_PROCESS */
+    int held;                /* JOB_SHUT_DOWN: not sent yet, see container_shut_down() */
 };
 
 /* container.c */
-_must_use_ hcs_result container_new(struct oci *oci, struct driver_system *s, struct container **out, hcs_error *err);
+_must_use_ hcs_result container_new(struct oci *oci, struct driver_system *s,
+                                    struct container **out, hcs_error *err);
 void container_create(struct container *c, uint64_t job);
 void container_start(struct container *c, uint64_t job);
 void container_shut_down(struct container *c, uint64_t job);
 void container_terminate(struct container *c, uint64_t job);
-void container_process_create(struct container *c, uint64_t job, uint32_t number, const struct doc_process *doc,
-                              const int fds[3]);
-_must_use_ hcs_result container_process_signal(struct container *c, uint32_t number, int signal, hcs_error *err);
+void container_process_create(struct container *c, uint64_t job, uint32_t number,
+                              const struct doc_process *doc, const int fds[3]);
+_must_use_ hcs_result container_process_signal(struct container *c, uint32_t number, int signal,
+                                               hcs_error *err);
 void container_settled(struct container *c, uint32_t number);
 void container_drop(struct container *c);
 
 /* Ask the keeper to run a verb of the runtime without more arguments; its answer is job @what. */
-_must_use_ hcs_result container_run(struct container *c, enum job_what what, enum runtime_verb verb, uint64_t job,
-                                    hcs_error *err);
+_must_use_ hcs_result container_run(struct container *c, enum job_what what, enum runtime_verb verb,
+                                    uint64_t job, hcs_error *err);
 
 /* Answer everything the keeper has not: @code, @why. */
 void container_fail_jobs(struct container *c, hcs_result code, const char *why);
@@ -91,8 +94,9 @@ char *container_path(const struct container *c, const char *format, ...) _printf
 
 /* clean.c */
 void clean_begin(struct container *c, uint64_t job);
-void clean_deleted(struct container *c, hcs_result result, const hcs_error *err);  /* JOB_DELETE is answered */
-void clean_lost(struct container *c);       /* the keeper is gone while cleaning */
-void clean_abandon(struct container *c);    /* release what cleaning holds */
+void clean_deleted(struct container *c, hcs_result result,
+                   const hcs_error *err); /* JOB_DELETE is answered */
+void clean_lost(struct container *c);     /* the keeper is gone while cleaning */
+void clean_abandon(struct container *c);  /* release what cleaning holds */
 
 #endif

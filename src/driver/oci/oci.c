@@ -1,7 +1,6 @@
-/* oci.c - the driver of containers: driver.h on top of an OCI runtime and a keeper for each container.
- * Owns:    the runtime and mode that the probe found.
- * Users:   the engine, through driver.h only.
- * Promise: a document that `check` accepts is honoured in every field. */
+/* oci.c - the driver of containers: driver.h on top of an OCI runtime and a keeper for each
+ * container. Owns:    the runtime and mode that the probe found. Users:   the engine, through
+ * driver.h only. Promise: a document that `check` accepts is honoured in every field. */
 
 #include "oci.h"
 
@@ -27,11 +26,14 @@ static hcs_result check_directory(const char *path, const char *field, hcs_error
 
     if (stat(path, &st) < 0) {
         if (errno == ENOENT || errno == ENOTDIR)
-            return fail_os(err, HCS_E_WIN32_PATH_NOT_FOUND, errno, "oci.check", "%s is '%.200s'", field, path);
-        return fail_os(err, result_from_errno(errno), errno, "oci.check", "%s is '%.200s'", field, path);
+            return fail_os(err, HCS_E_WIN32_PATH_NOT_FOUND, errno, "oci.check", "%s is '%.200s'",
+                           field, path);
+        return fail_os(err, result_from_errno(errno), errno, "oci.check", "%s is '%.200s'", field,
+                       path);
     }
     if (!S_ISDIR(st.st_mode))
-        return fail(err, HCS_E_INVALIDARG, "oci.check", "%s is '%.200s', a file and not a directory", field, path);
+        return fail(err, HCS_E_INVALIDARG, "oci.check",
+                    "%s is '%.200s', a file and not a directory", field, path);
     return HCS_OK;
 }
 
@@ -82,15 +84,15 @@ static void oci_terminate(struct driver *d, struct driver_system *s, uint64_t jo
     container_terminate(s->data, job);
 }
 
-static void oci_process_create(struct driver *d, struct driver_system *s, uint64_t job, uint32_t number,
-                               const struct doc_process *doc, const int fds[3])
+static void oci_process_create(struct driver *d, struct driver_system *s, uint64_t job,
+                               uint32_t number, const struct doc_process *doc, const int fds[3])
 {
     (void) d;
     container_process_create(s->data, job, number, doc, fds);
 }
 
-static hcs_result oci_process_signal(struct driver *d, struct driver_system *s, uint32_t number, int signal,
-                                     hcs_error *err)
+static hcs_result oci_process_signal(struct driver *d, struct driver_system *s, uint32_t number,
+                                     int signal, hcs_error *err)
 {
     (void) d;
     return container_process_signal(s->data, number, signal, err);
@@ -126,9 +128,10 @@ static json_t *oci_info(struct driver *d)
     const struct oci_mode *m = &oci->found.mode;
     const char *name = strrchr(rt->path, '/');
 
-    return json_pack("{s:s, s:s, s:b, s:{s:s, s:s, s:s}, s:s, s:{s:b, s:b, s:b}, s:O}", "name", "oci", "isolation",
-                     "namespaces", "works", 1, "runtime", "name", name ? name + 1 : rt->path, "path", rt->path, "version",
-                     rt->version, "mode", m->name, "capabilities", "limits", m->limits, "pause", m->pause, "stats",
+    return json_pack("{s:s, s:s, s:b, s:{s:s, s:s, s:s}, s:s, s:{s:b, s:b, s:b}, s:O}", "name",
+                     "oci", "isolation", "namespaces", "works", 1, "runtime", "name",
+                     name ? name + 1 : rt->path, "path", rt->path, "version", rt->version, "mode",
+                     m->name, "capabilities", "limits", m->limits, "pause", m->pause, "stats",
                      m->stats, "attempts", oci->found.attempts);
 }
 
@@ -160,7 +163,8 @@ static const struct driver_ops oci_ops = {
     .drop = oci_drop,
 };
 
-hcs_result oci_new(sd_event *loop, const struct oci_options *options, struct driver **out, hcs_error *err)
+hcs_result oci_new(sd_event *loop, const struct oci_options *options, struct driver **out,
+                   hcs_error *err)
 {
     struct oci *oci;
     hcs_result r;

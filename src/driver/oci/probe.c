@@ -44,8 +44,10 @@ static int is_hybrid(void)
     _cleanup_(free_drop) char *controllers = NULL;
     struct statfs fs;
 
-    return statfs("/sys/fs/cgroup", &fs) == 0 && (unsigned long) fs.f_type == TMPFS_MAGIC && is_cgroup2(UNIFIED) &&
-           file_read(UNIFIED "/cgroup.controllers", CONTROLLERS_BYTES_MAX, &controllers, NULL, NULL) >= 0 &&
+    return statfs("/sys/fs/cgroup", &fs) == 0 && (unsigned long) fs.f_type == TMPFS_MAGIC &&
+           is_cgroup2(UNIFIED) &&
+           file_read(UNIFIED "/cgroup.controllers", CONTROLLERS_BYTES_MAX, &controllers, NULL,
+                     NULL) >= 0 &&
            controllers[strspn(controllers, " \n")] != '\0';
 }
 
@@ -93,7 +95,8 @@ static int knows_recursive_read_only(const struct runtime *rt)
     return major > 1 || (major == 1 && minor >= (rt->flavour == RUNTIME_CRUN ? 4 : 1));
 }
 
-static void add_mode(struct oci_mode modes[MODES_MAX], size_t *n, const struct oci_mode *mode, int device_rules)
+static void add_mode(struct oci_mode modes[MODES_MAX], size_t *n, const struct oci_mode *mode,
+                     int device_rules)
 {
     assert(*n < MODES_MAX);
 
@@ -121,7 +124,8 @@ static size_t modes_for(const struct runtime *rt, struct oci_mode modes[MODES_MA
         return n;
     }
     mode.hide_unified = is_hybrid();
-    for (int rules = 1; cgroup2 && rules >= 0 && access("/run/systemd/system", F_OK) == 0; rules--) {
+    for (int rules = 1; cgroup2 && rules >= 0 && access("/run/systemd/system", F_OK) == 0;
+         rules--) {
         mode.name = "systemd";
         mode.cgroups = OCI_CGROUPS_SYSTEMD;
         add_mode(modes, &n, &mode, rules);
@@ -198,7 +202,8 @@ static void read_version(struct runtime *rt)
     rt->version = strdup(version);
 }
 
-static hcs_result open_runtime(const struct oci_options *options, const char *name, struct runtime *out, hcs_error *err)
+static hcs_result open_runtime(const struct oci_options *options, const char *name,
+                               struct runtime *out, hcs_error *err)
 {
     struct runtime rt = { .flavour = RUNTIME_RUNC };
 
@@ -207,7 +212,8 @@ static hcs_result open_runtime(const struct oci_options *options, const char *na
         return fail(err, HCS_E_WIN32_FILE_NOT_FOUND, "oci.probe", "no program '%s'", name);
     rt.version = strdup("");
     read_version(&rt);
-    if (asprintf(&rt.root, "%s/%s", options->state_dir, rt.flavour == RUNTIME_CRUN ? "crun" : "runc") < 0)
+    if (asprintf(&rt.root, "%s/%s", options->state_dir,
+                 rt.flavour == RUNTIME_CRUN ? "crun" : "runc") < 0)
         rt.root = NULL;
     if (!rt.root || !rt.version) {
         runtime_done(&rt);
@@ -217,15 +223,16 @@ static hcs_result open_runtime(const struct oci_options *options, const char *na
     return HCS_OK;
 }
 
-static json_t *describe(const char *name, const struct runtime *rt_opt, const struct oci_mode *mode_opt, int works,
-                        const char *reason)
+static json_t *describe(const char *name, const struct runtime *rt_opt,
+                        const struct oci_mode *mode_opt, int works, const char *reason)
 {
     static const struct oci_mode none = { .name = "" };
     const struct oci_mode *m = mode_opt ? mode_opt : &none;
 
     return json_pack("{s:s, s:s, s:s, s:s, s:b, s:s, s:{s:b, s:b, s:b}}", "runtime", name, "path",
-                     rt_opt ? rt_opt->path : "", "version", rt_opt ? rt_opt->version : "", "mode", m->name, "works", works,
-                     "reason", reason, "capabilities", "limits", m->limits, "pause", m->pause, "stats", m->stats);
+                     rt_opt ? rt_opt->path : "", "version", rt_opt ? rt_opt->version : "", "mode",
+                     m->name, "works", works, "reason", reason, "capabilities", "limits", m->limits,
+                     "pause", m->pause, "stats", m->stats);
 }
 
 static int score(const struct oci_mode *mode)
@@ -239,8 +246,8 @@ static int score(const struct oci_mode *mode)
 struct search {
     const struct oci_options *options;
     struct oci_host host;
-    int all;                      /* try everything, do not stop at the best */
-    int best;                     /* score; 0: nothing works so far */
+    int all;  /* try everything, do not stop at the best */
+    int best; /* score; 0: nothing works so far */
     struct probe_found found;
 };
 
@@ -280,7 +287,8 @@ static void search_runtime(struct search *s, const char *name)
         char reason[512] = "";
         int works = trial_of_mode(s->options, &rt, &s->host, &modes[i], reason, sizeof reason);
 
-        (void) json_array_append_new(s->found.attempts, describe(name, &rt, &modes[i], works, reason));
+        (void) json_array_append_new(s->found.attempts,
+                                     describe(name, &rt, &modes[i], works, reason));
         if (works)
             keep_if_better(s, &rt, &modes[i]);
     }
@@ -301,7 +309,8 @@ static hcs_result search_all(struct search *s, hcs_error *err)
         return fail(err, HCS_E_OUTOFMEMORY, "oci.probe", "no memory for the search");
     if (s->options->runtime_opt)
         search_runtime(s, s->options->runtime_opt);
-    for (size_t i = 0; !s->options->runtime_opt && i < N_ELEMENTS(names) && (s->all || s->best < SCORE_FULL); i++)
+    for (size_t i = 0;
+         !s->options->runtime_opt && i < N_ELEMENTS(names) && (s->all || s->best < SCORE_FULL); i++)
         search_runtime(s, names[i]);
     return HCS_OK;
 }
@@ -316,11 +325,13 @@ static hcs_result nothing_works(const json_t *attempts, hcs_error *err)
         const json_t *a = json_array_get(attempts, i);
         const char *mode = json_string_value(json_object_get(a, "mode"));
 
-        length += (size_t) snprintf(text + length, sizeof text - length, "%s%s%s%s: %s", i ? "; " : "",
-                                    json_string_value(json_object_get(a, "runtime")), mode && *mode ? " " : "",
-                                    mode ? mode : "", json_string_value(json_object_get(a, "reason")));
+        length += (size_t) snprintf(text + length, sizeof text - length, "%s%s%s%s: %s",
+                                    i ? "; " : "", json_string_value(json_object_get(a, "runtime")),
+                                    mode && *mode ? " " : "", mode ? mode : "",
+                                    json_string_value(json_object_get(a, "reason")));
     }
-    return fail(err, HCS_E_WIN32_NOT_SUPPORTED, "oci.probe", "this host can run no container: %s", text);
+    return fail(err, HCS_E_WIN32_NOT_SUPPORTED, "oci.probe", "this host can run no container: %s",
+                text);
 }
 
 hcs_result probe_find(const struct oci_options *options, struct probe_found *out, hcs_error *err)

@@ -10,15 +10,16 @@
 #include "runtime.h"
 
 struct probe_found {
-    struct runtime runtime;     /* runtime_done() */
+    struct runtime runtime; /* runtime_done() */
     struct oci_mode mode;
-    json_t *attempts;           /* array: what was tried before, and this; json_decref() */
+    json_t *attempts; /* array: what was tried before, and this; json_decref() */
 };
 
 /* Facts about this host that bundles depend on. */
 _must_use_ hcs_result probe_host(struct oci_host *out, hcs_error *err);
 
 /* Try until something can do everything; else take what can do most. */
-_must_use_ hcs_result probe_find(const struct oci_options *options, struct probe_found *out, hcs_error *err);
+_must_use_ hcs_result probe_find(const struct oci_options *options, struct probe_found *out,
+                                 hcs_error *err);
 
 #endif

@@ -38,7 +38,7 @@ void runtime_done(struct runtime *rt)
     free(rt->path);
     free(rt->version);
     free(rt->root);
-    *rt = (struct runtime) { 0 };
+    *rt = (struct runtime){ 0 };
 }
 
 void runtime_argv_drop(char ***argv)
@@ -68,8 +68,8 @@ static void add_option(struct argument_list *l, const char *option, const char *
     add(l, value);
 }
 
-static void add_global_options(struct argument_list *l, const struct runtime *rt, const struct oci_mode *mode,
-                               const struct runtime_command *c)
+static void add_global_options(struct argument_list *l, const struct runtime *rt,
+                               const struct oci_mode *mode, const struct runtime_command *c)
 {
     add_option(l, "--root", rt->root);
     add_option(l, "--log", c->log);
@@ -105,8 +105,8 @@ static void add_verb(struct argument_list *l, const struct runtime_command *c)
         add(l, "KILL");
 }
 
-hcs_result runtime_argv(const struct runtime *rt, const struct oci_mode *mode, const struct runtime_command *command,
-                        char ***out, hcs_error *err)
+hcs_result runtime_argv(const struct runtime *rt, const struct oci_mode *mode,
+                        const struct runtime_command *command, char ***out, hcs_error *err)
 {
     _cleanup_(runtime_argv_drop) char **argv = NULL;
     struct argument_list list = { .n = 0 };
@@ -123,7 +123,8 @@ hcs_result runtime_argv(const struct runtime *rt, const struct oci_mode *mode, c
             runtime_argv_drop(&argv);
     }
     if (!argv)
-        return fail(err, HCS_E_OUTOFMEMORY, "oci.runtime", "no memory for the command line of %s", rt->path);
+        return fail(err, HCS_E_OUTOFMEMORY, "oci.runtime", "no memory for the command line of %s",
+                    rt->path);
     *out = TAKE(argv);
     return HCS_OK;
 }
@@ -154,8 +155,13 @@ hcs_result runtime_write_input(const char *path, const char *text, hcs_error *er
 static const char *without_prefixes(const char *message)
 {
     static const char *const prefixes[] = {
-        "exec failed: ", "runc create failed: ", "runc run failed: ", "unable to start container process: ",
-        "error during container init: ", "container_linux.go:", "OCI runtime error: ",
+        "exec failed: ",
+        "runc create failed: ",
+        "runc run failed: ",
+        "unable to start container process: ",
+        "error during container init: ",
+        "container_linux.go:",
+        "OCI runtime error: ",
     };
     size_t i = 0;
 
@@ -207,7 +213,8 @@ int runtime_log_error(const char *log_text, char *out, size_t size)
     return found;
 }
 
-hcs_result runtime_failure(enum runtime_verb verb, const char *log_path, uint32_t wait_status, hcs_error *err)
+hcs_result runtime_failure(enum runtime_verb verb, const char *log_path, uint32_t wait_status,
+                           hcs_error *err)
 {
     _cleanup_(free_drop) char *text = NULL;
     char line[LINE_BYTES];
@@ -215,13 +222,15 @@ hcs_result runtime_failure(enum runtime_verb verb, const char *log_path, uint32_
 
     assert(log_path);
 
-    if (file_read(log_path, LOG_BYTES_MAX, &text, NULL, NULL) >= 0 && runtime_log_error(text, line, sizeof line))
+    if (file_read(log_path, LOG_BYTES_MAX, &text, NULL, NULL) >= 0 &&
+        runtime_log_error(text, line, sizeof line))
         return fail(err, HCS_E_FAIL, "oci.runtime", "%s: %s", runtime_verb_name(verb), line);
     if (WIFSIGNALED(status))
         return fail(err, HCS_E_FAIL, "oci.runtime", "%s: the runtime was ended by signal %d",
                     runtime_verb_name(verb), WTERMSIG(status));
-    return fail(err, HCS_E_FAIL, "oci.runtime", "%s: the runtime ended with code %d and gave no reason",
-                runtime_verb_name(verb), WEXITSTATUS(status));
+    return fail(err, HCS_E_FAIL, "oci.runtime",
+                "%s: the runtime ended with code %d and gave no reason", runtime_verb_name(verb),
+                WEXITSTATUS(status));
 }
 
 static int says(const char *line, const char *part)
@@ -232,22 +241,23 @@ static int says(const char *line, const char *part)
 static hcs_result directory_failure(const char *line, const char *directory, hcs_error *err)
 {
     if (says(line, "permission denied"))
-        return fail(err, HCS_E_WIN32_ACCESS_DENIED, "oci.exec", "working directory '%.200s' is not accessible",
-                    directory);
+        return fail(err, HCS_E_WIN32_ACCESS_DENIED, "oci.exec",
+                    "working directory '%.200s' is not accessible", directory);
     if (says(line, "not a directory"))
-        return fail(err, HCS_E_WIN32_PATH_NOT_FOUND, "oci.exec", "working directory '%.200s' is not a directory",
-                    directory);
-    return fail(err, HCS_E_WIN32_PATH_NOT_FOUND, "oci.exec", "working directory '%.200s' does not exist in the container",
-                directory);
+        return fail(err, HCS_E_WIN32_PATH_NOT_FOUND, "oci.exec",
+                    "working directory '%.200s' is not a directory", directory);
+    return fail(err, HCS_E_WIN32_PATH_NOT_FOUND, "oci.exec",
+                "working directory '%.200s' does not exist in the container", directory);
 }
 
 static int says_stopped(const char *line)
 {
-    return says(line, "is not running") || says(line, "stopped container") || says(line, "container does not exist") ||
-           says(line, "container not running");
+    return says(line, "is not running") || says(line, "stopped container") ||
+           says(line, "container does not exist") || says(line, "container not running");
 }
 
-hcs_result runtime_exec_failure(const char *line, const char *program, const char *directory, hcs_error *err)
+hcs_result runtime_exec_failure(const char *line, const char *program, const char *directory,
+                                hcs_error *err)
 {
     assert(line && program && directory);
 
@@ -255,14 +265,17 @@ hcs_result runtime_exec_failure(const char *line, const char *program, const cha
         return directory_failure(line, directory, err);
     if (says_stopped(line))
         return fail(err, HCS_E_SYSTEM_ALREADY_STOPPED, "oci.exec", "the container has ended");
-    if (says(line, "exec") && (says(line, "not found in $PATH") || says(line, "no such file or directory"))) {
+    if (says(line, "exec") &&
+        (says(line, "not found in $PATH") || says(line, "no such file or directory"))) {
         if (strchr(program, '/'))
-            return fail(err, HCS_E_WIN32_FILE_NOT_FOUND, "oci.exec", "program '%.200s' does not exist in the container",
-                        program);
-        return fail(err, HCS_E_WIN32_FILE_NOT_FOUND, "oci.exec", "program '%.200s' is not in the container's PATH",
-                    program);
+            return fail(err, HCS_E_WIN32_FILE_NOT_FOUND, "oci.exec",
+                        "program '%.200s' does not exist in the container", program);
+        return fail(err, HCS_E_WIN32_FILE_NOT_FOUND, "oci.exec",
+                    "program '%.200s' is not in the container's PATH", program);
     }
-    if (says(line, "exec") && (says(line, "permission") || says(line, "not permitted") || says(line, "is a directory")))
-        return fail(err, HCS_E_WIN32_ACCESS_DENIED, "oci.exec", "program '%.200s' is not an executable file", program);
+    if (says(line, "exec") &&
+        (says(line, "permission") || says(line, "not permitted") || says(line, "is a directory")))
+        return fail(err, HCS_E_WIN32_ACCESS_DENIED, "oci.exec",
+                    "program '%.200s' is not an executable file", program);
     return fail(err, HCS_E_FAIL, "oci.exec", "exec: %s", line);
 }

@@ -11,16 +11,16 @@ enum runtime_flavour { RUNTIME_CRUN, RUNTIME_RUNC };
 /* An OCI runtime program. */
 struct runtime {
     enum runtime_flavour flavour;
-    char *path;               /* absolute */
-    char *version;            /* "1.8.1" */
-    char *root;               /* its --root: where it keeps its own state */
+    char *path;    /* absolute */
+    char *version; /* "1.8.1" */
+    char *root;    /* its --root: where it keeps its own state */
 };
 
 enum runtime_verb {
-    RUNTIME_CREATE,           /* bundle, pid_file */
+    RUNTIME_CREATE, /* bundle, pid_file */
     RUNTIME_START,
-    RUNTIME_EXEC,             /* process, pid_file */
-    RUNTIME_KILL,             /* with SIGKILL */
+    RUNTIME_EXEC, /* process, pid_file */
+    RUNTIME_KILL, /* with SIGKILL */
     RUNTIME_PAUSE,
     RUNTIME_RESUME,
     RUNTIME_DELETE,
@@ -30,10 +30,10 @@ enum runtime_verb {
 
 struct runtime_command {
     enum runtime_verb verb;
-    const char *name;         /* of the container */
-    const char *log;          /* where it writes why it refused */
+    const char *name; /* of the container */
+    const char *log;  /* where it writes why it refused */
     const char *bundle;
-    const char *process;      /* file with process.json */
+    const char *process; /* file with process.json */
     const char *pid_file;
 };
 
@@ -41,7 +41,8 @@ void runtime_done(struct runtime *rt);
 
 /* Owned, NULL-terminated arguments; runtime_argv_drop(). */
 _must_use_ hcs_result runtime_argv(const struct runtime *rt, const struct oci_mode *mode,
-                                   const struct runtime_command *command, char ***out, hcs_error *err);
+                                   const struct runtime_command *command, char ***out,
+                                   hcs_error *err);
 void runtime_argv_drop(char ***argv);
 
 /* Write a file that a runtime will read once; it need not survive a crash. */
@@ -55,10 +56,12 @@ const char *runtime_verb_name(enum runtime_verb verb);
 int runtime_log_error(const char *log_text, char *out, size_t size);
 
 /* Fill @err with why @verb did not work: from the log at @path, else from the wait status. */
-hcs_result runtime_failure(enum runtime_verb verb, const char *log_path, uint32_t wait_status, hcs_error *err);
+hcs_result runtime_failure(enum runtime_verb verb, const char *log_path, uint32_t wait_status,
+                           hcs_error *err);
 
 /* The same for an exec of @program in @directory: which of program, permission or directory it was.
  * @line is what runtime_log_error() gave. */
-hcs_result runtime_exec_failure(const char *line, const char *program, const char *directory, hcs_error *err);
+hcs_result runtime_exec_failure(const char *line, const char *program, const char *directory,
+                                hcs_error *err);
 
 #endif

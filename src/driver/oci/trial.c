@@ -20,8 +20,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,7 +30,7 @@
 #include "err.h"
 #include "fd.h"
 
-#define TRIAL_GRACE_MS 5000         /* to clean up after a trial that ran out of time */
+#define TRIAL_GRACE_MS 5000 /* to clean up after a trial that ran out of time */
 #define TRIAL_MEMORY_MB 64
 #define REPORT_BYTES_MAX 4096
 #define UNIFIED "/sys/fs/cgroup/unified"
@@ -60,7 +60,8 @@ static void become(char *const argv[], int out_fd)
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
     reset_signals();
-    if (null < 0 || dup2(null, 0) < 0 || dup2(out_fd >= 0 ? out_fd : null, 1) < 0 || dup2(null, 2) < 0)
+    if (null < 0 || dup2(null, 0) < 0 || dup2(out_fd >= 0 ? out_fd : null, 1) < 0 ||
+        dup2(null, 2) < 0)
         _exit(127);
     execv(argv[0], argv);
     _exit(127);
@@ -136,12 +137,12 @@ struct trial {
     const struct oci_options *options;
     const struct runtime *runtime;
     const struct oci_host *host;
-    struct oci_mode mode;           /* capabilities are filled in */
-    char directory[PATH_MAX - 64];  /* private; root/, bundle/, log, pid */
+    struct oci_mode mode;          /* capabilities are filled in */
+    char directory[PATH_MAX - 64]; /* private; root/, bundle/, log, pid */
     char name[BUNDLE_NAME_MAX];
     uint64_t incarnation;
     uint64_t deadline_ns;
-    pid_t init;                     /* 0: none */
+    pid_t init; /* 0: none */
 };
 
 static const char trial_id[] = "hcs-probe";
@@ -151,7 +152,12 @@ static hcs_result trial_run(struct trial *t, enum runtime_verb verb, hcs_error *
     _cleanup_(runtime_argv_drop) char **argv = NULL;
     char log[PATH_MAX], bundle[PATH_MAX], pid_file[PATH_MAX], process[PATH_MAX];
     struct runtime_command command = {
-        .verb = verb, .name = t->name, .log = log, .bundle = bundle, .process = process, .pid_file = pid_file,
+        .verb = verb,
+        .name = t->name,
+        .log = log,
+        .bundle = bundle,
+        .process = process,
+        .pid_file = pid_file,
     };
     hcs_result r;
     int status;
@@ -168,8 +174,8 @@ static hcs_result trial_run(struct trial *t, enum runtime_verb verb, hcs_error *
     if (status == 0)
         return HCS_OK;
     if (status == -1)
-        return fail(err, HCS_E_OPERATION_TIMEOUT, "oci.probe", "%s: no answer within %d s", runtime_verb_name(verb),
-                    TRIAL_MS / 1000);
+        return fail(err, HCS_E_OPERATION_TIMEOUT, "oci.probe", "%s: no answer within %d s",
+                    runtime_verb_name(verb), TRIAL_MS / 1000);
     return runtime_failure(verb, log, (uint32_t) status, err);
 }
 
@@ -185,7 +191,8 @@ static pid_t trial_pid(const struct trial *t, const char *verb)
     return (pid_t) strtol(text, NULL, 10);
 }
 
-static hcs_result trial_write(const struct trial *t, const char *file, const char *text, hcs_error *err)
+static hcs_result trial_write(const struct trial *t, const char *file, const char *text,
+                              hcs_error *err)
 {
     char path[PATH_MAX];
 
@@ -206,9 +213,13 @@ static hcs_result trial_prepare(struct trial *t, hcs_error *err)
         .storage_path = root,
         .memory_mb = t->mode.cgroups == OCI_CGROUPS_NONE ? 0 : TRIAL_MEMORY_MB,
     };
-    struct doc_process program = { .arguments = arguments, .n_arguments = 2, .environment = environment };
+    struct doc_process program = { .arguments = arguments,
+                                   .n_arguments = 2,
+                                   .environment = environment };
     struct bundle_names names = {
-        .id = trial_id, .incarnation = t->incarnation, .init_program = t->options->keeper_program,
+        .id = trial_id,
+        .incarnation = t->incarnation,
+        .init_program = t->options->keeper_program,
     };
     hcs_result r;
 
@@ -232,11 +243,13 @@ static hcs_result trial_hide_unified(hcs_error *err)
 {
     if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ||
         mount("none", UNIFIED, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=256k,mode=755") < 0)
-        return fail_os(err, result_from_errno(errno), errno, "oci.probe", "private mount over %s", UNIFIED);
+        return fail_os(err, result_from_errno(errno), errno, "oci.probe", "private mount over %s",
+                       UNIFIED);
     return HCS_OK;
 }
 
-/* Run a program in the container: this proves that processes can enter it, and that its init is alive. */
+/* Run a program in the container: this proves that processes can enter it, and that its init is
+ * alive. */
 static hcs_result trial_enter(struct trial *t, hcs_error *err)
 {
     hcs_result r = trial_run(t, RUNTIME_EXEC, err);
@@ -249,12 +262,14 @@ static hcs_result trial_enter(struct trial *t, hcs_error *err)
     if (pid <= 0 || !wait_until(pid, t->deadline_ns, &status))
         return fail(err, HCS_E_FAIL, "oci.probe", "exec: the end of the program was not seen");
     if (status != 0)
-        return fail(err, HCS_E_FAIL, "oci.probe", "exec: %s did not run in the container (wait status %#x)",
-                    BUNDLE_INIT, (unsigned int) status);
+        return fail(err, HCS_E_FAIL, "oci.probe",
+                    "exec: %s did not run in the container (wait status %#x)", BUNDLE_INIT,
+                    (unsigned int) status);
     return HCS_OK;
 }
 
-static int has_number(const char *directory, const char *v1, const char *v2, const char *v2_key, uint64_t *out)
+static int has_number(const char *directory, const char *v1, const char *v2, const char *v2_key,
+                      uint64_t *out)
 {
     return cgroup_number(directory, v1, NULL, out) || cgroup_number(directory, v2, v2_key, out);
 }
@@ -275,7 +290,8 @@ static void trial_see_capabilities(struct trial *t)
                      n == (uint64_t) TRIAL_MEMORY_MB << 20;
     t->mode.stats = has_number(memory, "memory.usage_in_bytes", "memory.current", NULL, &n) &&
                     has_number(cpu, "cpuacct.usage", "cpu.stat", "usage_usec", &n);
-    t->mode.pause = trial_run(t, RUNTIME_PAUSE, NULL) >= 0 && trial_run(t, RUNTIME_RESUME, NULL) >= 0;
+    t->mode.pause =
+        trial_run(t, RUNTIME_PAUSE, NULL) >= 0 && trial_run(t, RUNTIME_RESUME, NULL) >= 0;
 }
 
 static hcs_result trial_live(struct trial *t, hcs_error *err)
@@ -335,8 +351,9 @@ static void trial_child(struct trial *t, int fd)
         err = end;
         r = ended;
     }
-    report = json_pack("{s:b, s:s, s:b, s:b, s:b}", "works", r >= 0, "reason", r < 0 ? err.text : "", "limits",
-                       t->mode.limits, "pause", t->mode.pause, "stats", t->mode.stats);
+    report =
+        json_pack("{s:b, s:s, s:b, s:b, s:b}", "works", r >= 0, "reason", r < 0 ? err.text : "",
+                  "limits", t->mode.limits, "pause", t->mode.pause, "stats", t->mode.stats);
     if (report)
         (void) json_dumpfd(report, fd, JSON_COMPACT);
     _exit(0);
@@ -364,7 +381,8 @@ static int trial_fork(struct trial *t, char *reason, size_t size)
         close(ends[0]);
         return 0;
     }
-    read_until(ends[0], t->deadline_ns + (uint64_t) (TRIAL_GRACE_MS + 1000) * 1000000, text, sizeof text);
+    read_until(ends[0], t->deadline_ns + (uint64_t) (TRIAL_GRACE_MS + 1000) * 1000000, text,
+               sizeof text);
     close(ends[0]);
     kill(pid, SIGKILL);
     (void) waitpid(pid, NULL, 0);
@@ -380,8 +398,8 @@ static int trial_fork(struct trial *t, char *reason, size_t size)
     return works;
 }
 
-int trial_of_mode(const struct oci_options *options, const struct runtime *rt, const struct oci_host *host,
-                  struct oci_mode *mode, char *reason, size_t size)
+int trial_of_mode(const struct oci_options *options, const struct runtime *rt,
+                  const struct oci_host *host, struct oci_mode *mode, char *reason, size_t size)
 {
     hcs_error err = HCS_ERROR_INIT;
     struct trial t = { .options = options, .runtime = rt, .host = host, .mode = *mode };
@@ -391,7 +409,8 @@ int trial_of_mode(const struct oci_options *options, const struct runtime *rt, c
     t.incarnation = clock_monotonic_ns(); /* two services may probe at the same time */
     t.deadline_ns = t.incarnation + (uint64_t) TRIAL_MS * 1000000;
     bundle_name(trial_id, t.incarnation, t.name);
-    if (snprintf(t.directory, sizeof t.directory, "%s/%s", options->state_dir, t.name) >= (int) sizeof t.directory) {
+    if (snprintf(t.directory, sizeof t.directory, "%s/%s", options->state_dir, t.name) >=
+        (int) sizeof t.directory) {
         snprintf(reason, size, "the path of the state directory is too long");
         return 0;
     }

@@ -12,22 +12,54 @@
 #define TEXT_MAX ((size_t) 2 << 20)
 
 static const struct oci_mode modes[] = {
-    { .name = "systemd", .cgroups = OCI_CGROUPS_SYSTEMD, .device_rules = 1, .cgroup_namespace = 1,
-      .recursive_read_only = 1, .swap_accounting = 1, .limits = 1, .pause = 1, .stats = 1 },
-    { .name = "cgroup-v2", .cgroups = OCI_CGROUPS_V2, .device_rules = 0, .cgroup_namespace = 1,
-      .recursive_read_only = 1, .swap_accounting = 1, .limits = 1, .pause = 1, .stats = 1 },
-    { .name = "cgroup-v1", .cgroups = OCI_CGROUPS_V1, .hide_unified = 1, .device_rules = 1, .cgroup_namespace = 1,
-      .recursive_read_only = 1, .swap_accounting = 0, .limits = 1, .pause = 1, .stats = 1 },
+    { .name = "systemd",
+      .cgroups = OCI_CGROUPS_SYSTEMD,
+      .device_rules = 1,
+      .cgroup_namespace = 1,
+      .recursive_read_only = 1,
+      .swap_accounting = 1,
+      .limits = 1,
+      .pause = 1,
+      .stats = 1 },
+    { .name = "cgroup-v2",
+      .cgroups = OCI_CGROUPS_V2,
+      .device_rules = 0,
+      .cgroup_namespace = 1,
+      .recursive_read_only = 1,
+      .swap_accounting = 1,
+      .limits = 1,
+      .pause = 1,
+      .stats = 1 },
+    { .name = "cgroup-v1",
+      .cgroups = OCI_CGROUPS_V1,
+      .hide_unified = 1,
+      .device_rules = 1,
+      .cgroup_namespace = 1,
+      .recursive_read_only = 1,
+      .swap_accounting = 0,
+      .limits = 1,
+      .pause = 1,
+      .stats = 1 },
     { .name = "no-cgroup", .cgroups = OCI_CGROUPS_NONE, .cgroup_namespace = 0 },
-    { .name = "rootless", .cgroups = OCI_CGROUPS_NONE, .rootless = 1, .cgroup_namespace = 1, .recursive_read_only = 1 },
+    { .name = "rootless",
+      .cgroups = OCI_CGROUPS_NONE,
+      .rootless = 1,
+      .cgroup_namespace = 1,
+      .recursive_read_only = 1 },
 };
 
 /* The host of the expectations: four processors, a low limit of files, not all capabilities. */
 static const struct oci_host host = {
-    .processors = 4, .uid = 1000, .gid = 100, .files_max = 4096, .capabilities = ~((uint64_t) 1 << 18),
+    .processors = 4,
+    .uid = 1000,
+    .gid = 100,
+    .files_max = 4096,
+    .capabilities = ~((uint64_t) 1 << 18),
 };
 static const struct bundle_names names = {
-    .id = "web", .incarnation = 7, .init_program = "/usr/libexec/hcs/hcs-keeper",
+    .id = "web",
+    .incarnation = 7,
+    .init_program = "/usr/libexec/hcs/hcs-keeper",
 };
 
 /* Text of a failure: the name of the code, and the message. */
@@ -126,7 +158,8 @@ static int is_document(const struct dirent *entry)
     size_t n = strlen(entry->d_name);
 
     return n > 5 && strcmp(entry->d_name + n - 5, ".json") == 0 &&
-           (strncmp(entry->d_name, "system-", 7) == 0 || strncmp(entry->d_name, "process-", 8) == 0);
+           (strncmp(entry->d_name, "system-", 7) == 0 ||
+            strncmp(entry->d_name, "process-", 8) == 0);
 }
 
 int main(int argc, char **argv)
@@ -136,7 +169,8 @@ int main(int argc, char **argv)
     int failed = 0;
 
     if (n <= 0) {
-        printf("Bail out! no documents in %s\n", argc == 2 ? argv[1] : "the directory that was not named");
+        printf("Bail out! no documents in %s\n",
+               argc == 2 ? argv[1] : "the directory that was not named");
         return 1;
     }
     printf("1..%d\n", n);

@@ -48,7 +48,7 @@ static char why_not[700];
 static struct seen seen[SEEN_MAX];
 static size_t n_seen;
 static uint64_t last_incarnation;
-static pid_t lost_keeper;          /* killed by the test; 0: none */
+static pid_t lost_keeper; /* killed by the test; 0: none */
 
 /* ---- what the engine would hear ---- */
 
@@ -117,12 +117,14 @@ static const struct driver_events tell = {
 static struct seen *find_seen(enum seen_what what, uint64_t key)
 {
     for (size_t i = 0; i < n_seen; i++)
-        if (seen[i].what == what && (what == SEEN_PROCESS_EXITED ? seen[i].number : seen[i].job) == key)
+        if (seen[i].what == what &&
+            (what == SEEN_PROCESS_EXITED ? seen[i].number : seen[i].job) == key)
             return &seen[i];
     return NULL;
 }
 
-/* We are the subreaper: once a keeper is gone its orphans are ours, as they would be those of pid 1. */
+/* We are the subreaper: once a keeper is gone its orphans are ours, as they would be those of
+ * pid 1. */
 static void reap_orphans_of(pid_t keeper_opt)
 {
     if (keeper_opt && kill(keeper_opt, 0) < 0)
@@ -162,8 +164,10 @@ static struct doc_system *document(const char *extra)
     struct doc_system *doc = NULL;
     hcs_error err = HCS_ERROR_INIT;
 
-    assert_true(asprintf(&text, "{\"Owner\":\"test\",\"SchemaVersion\":{\"Major\":2,\"Minor\":1},"
-                         "\"Container\":{\"Storage\":{\"Path\":\"%s\"}%s}}", root_fs, extra) > 0);
+    assert_true(asprintf(&text,
+                         "{\"Owner\":\"test\",\"SchemaVersion\":{\"Major\":2,\"Minor\":1},"
+                         "\"Container\":{\"Storage\":{\"Path\":\"%s\"}%s}}",
+                         root_fs, extra) > 0);
     if (doc_system_parse(text, &doc, &err) < 0)
         fail_msg("%s", err.text);
     return doc;
@@ -180,7 +184,7 @@ static void box_begin(struct box *b, const char *extra)
         print_message("%s\n", why_not);
         skip();
     }
-    *b = (struct box) { 0 };
+    *b = (struct box){ 0 };
     b->doc = document(extra);
     b->system.incarnation = ++last_incarnation + (uint64_t) getpid() * 1000;
     snprintf(b->id, sizeof b->id, "ocitest");
@@ -234,7 +238,8 @@ static struct seen *box_terminate(struct box *b)
 }
 
 /* Give a program; @fds_opt or /dev/null.  Its job is in @out_job. */
-static uint32_t box_give(struct box *b, const char *parameters, const int *fds_opt, uint64_t *out_job)
+static uint32_t box_give(struct box *b, const char *parameters, const int *fds_opt,
+                         uint64_t *out_job)
 {
     struct doc_process *doc = NULL;
     hcs_error err = HCS_ERROR_INIT;
@@ -244,7 +249,8 @@ static uint32_t box_give(struct box *b, const char *parameters, const int *fds_o
     if (doc_process_parse(parameters, &doc, &err) < 0)
         fail_msg("%s", err.text);
     *out_job = new_job(b);
-    driver->ops->process_create(driver, &b->system, *out_job, ++b->last_number, doc, fds_opt ? fds_opt : fds);
+    driver->ops->process_create(driver, &b->system, *out_job, ++b->last_number, doc,
+                                fds_opt ? fds_opt : fds);
     doc_process_drop(doc);
     close(null);
     return b->last_number;
@@ -301,7 +307,8 @@ static void assert_no_cgroup(const char *name)
 {
     _cleanup_(free_drop) char *command = NULL;
 
-    assert_true(asprintf(&command, "test -z \"$(find /sys/fs/cgroup -name '*%s*' 2>/dev/null)\"", name) > 0);
+    assert_true(asprintf(&command, "test -z \"$(find /sys/fs/cgroup -name '*%s*' 2>/dev/null)\"",
+                         name) > 0);
     assert_int_equal(system(command), 0);
 }
 
@@ -340,7 +347,8 @@ static void box_end(struct box *b)
     box_clean(b);
 }
 
-/* The keeper among our children; 0 when it is not one yet: its arguments appear some time after it. */
+/* The keeper among our children; 0 when it is not one yet: its arguments appear some time after it.
+ */
 static pid_t find_keeper(const struct box *b)
 {
     _cleanup_(free_drop) char *children = NULL;
@@ -353,7 +361,8 @@ static pid_t find_keeper(const struct box *b)
         size_t length;
 
         snprintf(path, sizeof path, "/proc/%s/cmdline", word);
-        if (file_read(path, 65536, &arguments, &length, NULL) >= 0 && memmem(arguments, length, "--keep", 6) &&
+        if (file_read(path, 65536, &arguments, &length, NULL) >= 0 &&
+            memmem(arguments, length, "--keep", 6) &&
             memmem(arguments, length, b->run_dir, strlen(b->run_dir)))
             return (pid_t) atoi(word);
     }
@@ -596,7 +605,8 @@ static void many_programs_in_flight_do_not_mix(void **state)
     for (int i = 0; i < N; i++) {
         char text[100];
 
-        snprintf(text, sizeof text, "{\"CommandArgs\":[\"%s\",\"-c\",\"exit %d\"]}", i % 4 ? "sh" : "nosuch", i);
+        snprintf(text, sizeof text, "{\"CommandArgs\":[\"%s\",\"-c\",\"exit %d\"]}",
+                 i % 4 ? "sh" : "nosuch", i);
         numbers[i] = box_give(&b, text, NULL, &jobs[i]);
     }
     for (int i = 0; i < N; i++) {
@@ -621,7 +631,8 @@ static void run_directory_keeps_no_files_of_processes(void **state)
     d = opendir(b.run_dir);
     assert_non_null(d);
     while ((e = readdir(d)) != NULL)
-        if (strncmp(e->d_name, "process.", 8) == 0 || strstr(e->d_name, ".pid") || strncmp(e->d_name, "start", 5) == 0)
+        if (strncmp(e->d_name, "process.", 8) == 0 || strstr(e->d_name, ".pid") ||
+            strncmp(e->d_name, "start", 5) == 0)
             fail_msg("%s is left", e->d_name);
     closedir(d);
     box_end(&b);
@@ -636,12 +647,15 @@ static void mapped_directory_is_read_only_all_the_way_down(void **state)
     snprintf(host, sizeof host, "%s/share", directory);
     snprintf(path, sizeof path, "%s/share/sub", directory);
     assert_int_equal(dir_make(path, 0755, NULL), HCS_OK);
-    snprintf(extra, sizeof extra, ",\"MappedDirectories\":[{\"HostPath\":\"%s\",\"ContainerPath\":\"/mnt/ro\","
-             "\"ReadOnly\":true},{\"HostPath\":\"%s\",\"ContainerPath\":\"/mnt/rw\"}]", host, host);
+    snprintf(extra, sizeof extra,
+             ",\"MappedDirectories\":[{\"HostPath\":\"%s\",\"ContainerPath\":\"/mnt/ro\","
+             "\"ReadOnly\":true},{\"HostPath\":\"%s\",\"ContainerPath\":\"/mnt/rw\"}]",
+             host, host);
     box_run(&b, extra);
     assert_int_equal(box_shell(&b, "echo a > /mnt/ro/x", NULL)->code, 1);
     assert_int_equal(box_shell(&b, "echo a > /mnt/ro/sub/x", NULL)->code, 1);
-    assert_int_equal(box_shell(&b, "echo a > /mnt/rw/sub/x && test -s /mnt/ro/sub/x", NULL)->code, 0);
+    assert_int_equal(box_shell(&b, "echo a > /mnt/rw/sub/x && test -s /mnt/ro/sub/x", NULL)->code,
+                     0);
     box_end(&b);
 }
 
@@ -651,7 +665,8 @@ static void keeper_program_cannot_be_written_from_inside(void **state)
 
     (void) state;
     box_run(&b, "");
-    assert_int_equal(box_shell(&b, "test -x /dev/.hcs-init && ! echo x >> /dev/.hcs-init", NULL)->code, 0);
+    assert_int_equal(
+        box_shell(&b, "test -x /dev/.hcs-init && ! echo x >> /dev/.hcs-init", NULL)->code, 0);
     assert_int_equal(box_shell(&b, "mknod /tmp/x b 8 0; test ! -e /tmp/x", NULL)->code, 0);
     box_end(&b);
 }
@@ -749,7 +764,8 @@ static void check_names_the_path_and_the_reason(void **state)
     assert_int_equal(driver->ops->check(driver, doc, &err), HCS_E_INVALIDARG);
     assert_non_null(strstr(err.text, "$.Container.Storage.Path is '/etc/passwd', a file"));
     doc_system_drop(doc);
-    doc = document(",\"MappedDirectories\":[{\"HostPath\":\"/no/such\",\"ContainerPath\":\"/mnt\"}]");
+    doc =
+        document(",\"MappedDirectories\":[{\"HostPath\":\"/no/such\",\"ContainerPath\":\"/mnt\"}]");
     assert_int_equal(driver->ops->check(driver, doc, &err), HCS_E_WIN32_PATH_NOT_FOUND);
     assert_non_null(strstr(err.text, "$.Container.MappedDirectories[0].HostPath is '/no/such'"));
     doc_system_drop(doc);
@@ -803,8 +819,8 @@ static void whole_life_costs_little_more_than_the_runtime(void **state)
         assert_int_equal(dir_remove(b.run_dir, NULL), HCS_OK);
         doc_system_drop(b.doc);
     }
-    print_message("# ms: create %.1f, start %.1f, exec to exit %.1f, terminate %.1f, clean %.1f\n", ms[0], ms[1], ms[2],
-                  ms[3], ms[4]);
+    print_message("# ms: create %.1f, start %.1f, exec to exit %.1f, terminate %.1f, clean %.1f\n",
+                  ms[0], ms[1], ms[2], ms[3], ms[4]);
 }
 
 /* ---- a root file system and a driver ---- */
@@ -815,17 +831,21 @@ static int make_root(void)
 
     snprintf(command, sizeof command,
              "cd %s && mkdir -p bin tmp mnt/ro mnt/rw proc dev sys && cp /bin/busybox bin/ && "
-             "for a in sh true sleep tail test mknod; do ln -s busybox bin/$a; done && echo text > bin/text && "
-             "echo '#!/nope' > bin/bad-interpreter && chmod +x bin/bad-interpreter", root_fs);
+             "for a in sh true sleep tail test mknod; do ln -s busybox bin/$a; done && echo text > "
+             "bin/text && "
+             "echo '#!/nope' > bin/bad-interpreter && chmod +x bin/bad-interpreter",
+             root_fs);
     return system(command) == 0;
 }
 
 static int set_up(void **state)
 {
-    /* a keeper that sanitizers made dynamic cannot be an init: HCS_TEST_KEEPER names a static one */
+    /* a keeper that sanitizers made dynamic cannot be an init: HCS_TEST_KEEPER names a static one
+     */
     const char *keeper = getenv("HCS_TEST_KEEPER");
     struct oci_options options = {
-        .keeper_program = keeper ? keeper : KEEPER, .runtime_opt = getenv("OCI_TEST_RUNTIME"),
+        .keeper_program = keeper ? keeper : KEEPER,
+        .runtime_opt = getenv("OCI_TEST_RUNTIME"),
     };
     hcs_error err = HCS_ERROR_INIT;
     char state_dir[128];

@@ -1,4 +1,5 @@
-/* Command lines of the runtimes, and what their refusals mean: with the words of crun 1.8 and runc 1.1. */
+/* Command lines of the runtimes, and what their refusals mean: with the words of crun 1.8 and
+ * runc 1.1. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,16 +18,23 @@
 #include "fd.h"
 #include "runtime.h"
 
-static char crun_path[] = "/usr/bin/crun", runc_path[] = "/usr/sbin/runc", version[] = "1", root[] = "/run/hcs/oci";
+static char crun_path[] = "/usr/bin/crun", runc_path[] = "/usr/sbin/runc", version[] = "1",
+            root[] = "/run/hcs/oci";
 
 static const struct runtime crun = { RUNTIME_CRUN, crun_path, version, root };
 static const struct runtime runc = { RUNTIME_RUNC, runc_path, version, root };
 
-static void assert_argv(const struct runtime *rt, enum oci_cgroups cgroups, enum runtime_verb verb, const char *expected)
+static void assert_argv(const struct runtime *rt, enum oci_cgroups cgroups, enum runtime_verb verb,
+                        const char *expected)
 {
     struct oci_mode mode = { .name = "test", .cgroups = cgroups };
     struct runtime_command command = {
-        .verb = verb, .name = "web.7", .log = "/r/l", .bundle = "/r/b", .process = "/r/p", .pid_file = "/r/pid",
+        .verb = verb,
+        .name = "web.7",
+        .log = "/r/l",
+        .bundle = "/r/b",
+        .process = "/r/p",
+        .pid_file = "/r/pid",
     };
     _cleanup_(runtime_argv_drop) char **argv = NULL;
     char line[512] = "";
@@ -41,17 +49,23 @@ static void assert_argv(const struct runtime *rt, enum oci_cgroups cgroups, enum
 static void command_lines_are_the_runtimes_own(void **state)
 {
     (void) state;
-    assert_argv(&crun, OCI_CGROUPS_V1, RUNTIME_CREATE, "/usr/bin/crun --root /run/hcs/oci --log /r/l --log-format json "
+    assert_argv(&crun, OCI_CGROUPS_V1, RUNTIME_CREATE,
+                "/usr/bin/crun --root /run/hcs/oci --log /r/l --log-format json "
                 "create --bundle /r/b --pid-file /r/pid web.7");
-    assert_argv(&runc, OCI_CGROUPS_V1, RUNTIME_EXEC, "/usr/sbin/runc --root /run/hcs/oci --log /r/l --log-format json "
+    assert_argv(&runc, OCI_CGROUPS_V1, RUNTIME_EXEC,
+                "/usr/sbin/runc --root /run/hcs/oci --log /r/l --log-format json "
                 "exec --detach --pid-file /r/pid --process /r/p web.7");
-    assert_argv(&crun, OCI_CGROUPS_NONE, RUNTIME_START, "/usr/bin/crun --root /run/hcs/oci --log /r/l --log-format json "
+    assert_argv(&crun, OCI_CGROUPS_NONE, RUNTIME_START,
+                "/usr/bin/crun --root /run/hcs/oci --log /r/l --log-format json "
                 "--cgroup-manager=disabled start web.7");
-    assert_argv(&runc, OCI_CGROUPS_NONE, RUNTIME_START, "/usr/sbin/runc --root /run/hcs/oci --log /r/l --log-format json "
+    assert_argv(&runc, OCI_CGROUPS_NONE, RUNTIME_START,
+                "/usr/sbin/runc --root /run/hcs/oci --log /r/l --log-format json "
                 "start web.7");
-    assert_argv(&runc, OCI_CGROUPS_SYSTEMD, RUNTIME_DELETE_FORCE, "/usr/sbin/runc --root /run/hcs/oci --log /r/l "
+    assert_argv(&runc, OCI_CGROUPS_SYSTEMD, RUNTIME_DELETE_FORCE,
+                "/usr/sbin/runc --root /run/hcs/oci --log /r/l "
                 "--log-format json --systemd-cgroup delete --force web.7");
-    assert_argv(&crun, OCI_CGROUPS_V2, RUNTIME_KILL, "/usr/bin/crun --root /run/hcs/oci --log /r/l --log-format json "
+    assert_argv(&crun, OCI_CGROUPS_V2, RUNTIME_KILL,
+                "/usr/bin/crun --root /run/hcs/oci --log /r/l --log-format json "
                 "kill web.7 KILL");
 }
 
@@ -60,10 +74,13 @@ static void last_error_of_a_log_is_told_without_prefixes(void **state)
     char line[100];
 
     (void) state;
-    assert_int_equal(runtime_log_error("{\"msg\":\"first\",\"level\":\"error\"}\n{\"msg\":\"careful\",\"level\":\"warning\"}\n"
-                                       "{\"level\":\"error\",\"msg\":\"runc create failed: unable to start container "
-                                       "process: exec: \\\"x\\\": gone\"}\n{\"level\":\"info\",\"msg\":\"bye\"}",
-                                       line, sizeof line), 1);
+    assert_int_equal(
+        runtime_log_error(
+            "{\"msg\":\"first\",\"level\":\"error\"}\n{\"msg\":\"careful\",\"level\":\"warning\"}\n"
+            "{\"level\":\"error\",\"msg\":\"runc create failed: unable to start container "
+            "process: exec: \\\"x\\\": gone\"}\n{\"level\":\"info\",\"msg\":\"bye\"}",
+            line, sizeof line),
+        1);
     assert_string_equal(line, "exec: \"x\": gone");
 }
 
@@ -74,8 +91,10 @@ static void log_without_error_tells_nothing(void **state)
     (void) state;
     assert_int_equal(runtime_log_error("", line, sizeof line), 0);
     assert_string_equal(line, "");
-    assert_int_equal(runtime_log_error("not json\n{\"level\":\"error\"}\n[]\n\n{\"level\":1,\"msg\":2}", line, sizeof line),
-                     0);
+    assert_int_equal(
+        runtime_log_error("not json\n{\"level\":\"error\"}\n[]\n\n{\"level\":1,\"msg\":2}", line,
+                          sizeof line),
+        0);
     assert_int_equal(runtime_log_error("{\"level\":\"error\",\"msg\":7}", line, sizeof line), 0);
 }
 
@@ -84,7 +103,8 @@ static void long_error_is_cut(void **state)
     char line[10];
 
     (void) state;
-    assert_int_equal(runtime_log_error("{\"level\":\"error\",\"msg\":\"0123456789abc\"}", line, sizeof line), 1);
+    assert_int_equal(
+        runtime_log_error("{\"level\":\"error\",\"msg\":\"0123456789abc\"}", line, sizeof line), 1);
     assert_string_equal(line, "012345678");
 }
 
@@ -96,28 +116,32 @@ static void refusals_of_exec_have_codes_of_their_own(void **state)
         hcs_result code;
         const char *text;
     } rows[] = {
-        { "executable file `app` not found in $PATH: No such file or directory", "app", HCS_E_WIN32_FILE_NOT_FOUND,
-          "program 'app' is not in the container's PATH" },
-        { "executable file `/app` not found in $PATH: No such file or directory", "/app", HCS_E_WIN32_FILE_NOT_FOUND,
-          "program '/app' does not exist in the container" },
+        { "executable file `app` not found in $PATH: No such file or directory", "app",
+          HCS_E_WIN32_FILE_NOT_FOUND, "program 'app' is not in the container's PATH" },
+        { "executable file `/app` not found in $PATH: No such file or directory", "/app",
+          HCS_E_WIN32_FILE_NOT_FOUND, "program '/app' does not exist in the container" },
         { "open executable: Permission denied", "/app", HCS_E_WIN32_ACCESS_DENIED,
           "program '/app' is not an executable file" },
         { "open executable: Operation not permitted", "/bin", HCS_E_WIN32_ACCESS_DENIED,
           "program '/bin' is not an executable file" },
         { "chdir `/w`: No such file or directory", "app", HCS_E_WIN32_PATH_NOT_FOUND,
           "working directory '/w' does not exist in the container" },
-        { "chdir `/w`: Not a directory", "app", HCS_E_WIN32_PATH_NOT_FOUND, "working directory '/w' is not a directory" },
-        { "chdir `/w`: Permission denied", "app", HCS_E_WIN32_ACCESS_DENIED, "working directory '/w' is not accessible" },
-        { "the container `web.7` is not running", "app", HCS_E_SYSTEM_ALREADY_STOPPED, "the container has ended" },
+        { "chdir `/w`: Not a directory", "app", HCS_E_WIN32_PATH_NOT_FOUND,
+          "working directory '/w' is not a directory" },
+        { "chdir `/w`: Permission denied", "app", HCS_E_WIN32_ACCESS_DENIED,
+          "working directory '/w' is not accessible" },
+        { "the container `web.7` is not running", "app", HCS_E_SYSTEM_ALREADY_STOPPED,
+          "the container has ended" },
         { "exec: \"app\": executable file not found in $PATH", "app", HCS_E_WIN32_FILE_NOT_FOUND,
           "program 'app' is not in the container's PATH" },
-        { "exec: \"/app\": stat /app: no such file or directory", "/app", HCS_E_WIN32_FILE_NOT_FOUND,
-          "program '/app' does not exist in the container" },
+        { "exec: \"/app\": stat /app: no such file or directory", "/app",
+          HCS_E_WIN32_FILE_NOT_FOUND, "program '/app' does not exist in the container" },
         { "exec: \"/app\": permission denied", "/app", HCS_E_WIN32_ACCESS_DENIED,
           "program '/app' is not an executable file" },
         { "chdir to cwd (\"/w\") set in config.json failed: no such file or directory", "app",
           HCS_E_WIN32_PATH_NOT_FOUND, "working directory '/w' does not exist in the container" },
-        { "cannot exec in a stopped container", "app", HCS_E_SYSTEM_ALREADY_STOPPED, "the container has ended" },
+        { "cannot exec in a stopped container", "app", HCS_E_SYSTEM_ALREADY_STOPPED,
+          "the container has ended" },
         { "something else", "app", HCS_E_FAIL, "exec: something else" },
     };
 
@@ -125,7 +149,8 @@ static void refusals_of_exec_have_codes_of_their_own(void **state)
     for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
         hcs_error err = HCS_ERROR_INIT;
 
-        assert_int_equal(runtime_exec_failure(rows[i].line, rows[i].program, "/w", &err), rows[i].code);
+        assert_int_equal(runtime_exec_failure(rows[i].line, rows[i].program, "/w", &err),
+                         rows[i].code);
         assert_string_equal(err.text, rows[i].text);
     }
 }
@@ -186,7 +211,9 @@ static void counters_are_read_from_either_kind_of_cgroup(void **state)
     assert_int_equal(file_write_atomic(path, "low 0\noom 4\noom_kill 3\n", 23, 0600, NULL), HCS_OK);
     assert_int_equal(cgroup_oom_kills(directory), 3);
     snprintf(path, sizeof path, "%s/memory.oom_control", directory);
-    assert_int_equal(file_write_atomic(path, "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n", 42, 0600, NULL), HCS_OK);
+    assert_int_equal(
+        file_write_atomic(path, "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n", 42, 0600, NULL),
+        HCS_OK);
     assert_int_equal(cgroup_oom_kills(directory), 2);
     snprintf(path, sizeof path, "%s/memory.max", directory);
     assert_int_equal(file_write_atomic(path, "max\n", 4, 0600, NULL), HCS_OK);
