@@ -269,6 +269,7 @@ static int run_all(struct program *p, const char *id, const char *document, cons
     hcs_result r = create_and_start(p, id, document, &err);
     int status;
 
+    program_note_loss(p, r);
     if (r < 0 && !p->system) {
         output_error(&err, NULL);
         return STATUS_OURS;

@@ -210,6 +210,13 @@ int program_await_system(struct program *p, int timeout_ms)
 
 /* ---- the life of the program ---- */
 
+/* A service that went away has nothing to be asked any more; asking would start another one. */
+void program_note_loss(struct program *p, hcs_result result)
+{
+    if (hcs_result_class(result) == HCS_CLASS_SERVICE_GONE)
+        p->is_lost = 1;
+}
+
 static hcs_result create(struct program *p, const char *parameters, hcs_error *err)
 {
     hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
@@ -225,9 +232,10 @@ static hcs_result create(struct program *p, const char *parameters, hcs_error *e
     stdio.out = STDOUT_FILENO;
     stdio.err = STDERR_FILENO;
     r = hcs_process_create(p->system, parameters, &stdio, &p->process, &op, err);
-    if (r < 0)
-        return r;
-    return program_finish_op(p, op, err);
+    if (r >= 0)
+        r = program_finish_op(p, op, err);
+    program_note_loss(p, r);
+    return r;
 }
 
 static int exit_status(const struct program *p)

@@ -43,4 +43,7 @@ char *program_parameters(const struct command *self, const struct arguments *wor
                          const struct opt_list *environment, const char *directory_opt,
                          int *out_status);
 
+/* Note when a call failed because the service is gone. */
+void program_note_loss(struct program *p, hcs_result result);
+
 #endif

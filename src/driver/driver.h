@@ -53,6 +53,9 @@ struct driver_system {
 
 struct driver;
 
+typedef void (*driver_leftover_exit)(void *context, uint32_t number, uint32_t pid,
+                                     uint32_t wait_status);
+
 struct driver_ops {
     const char *name;      /* "oci" */
     const char *isolation; /* "namespaces" or "none": what its systems have */
@@ -90,6 +93,13 @@ struct driver_ops {
     /* Release driver data, now; the daemon may be leaving.  Cannot fail; a keeper that still runs
      * is left alone. */
     void (*forget)(struct driver *d, struct driver_system *s);
+
+    /* A system of this driver that an hcsd before this one left behind in @run_dir: end what is
+     * left of it, blocking, at start-up only, then tell every exit of a process that was recorded.
+     */
+    hcs_result (*end_leftover)(struct driver *d, const char *id, uint64_t incarnation,
+                               const char *run_dir, driver_leftover_exit visit, void *context,
+                               hcs_error *err);
 
     /* What it is and can do, as a JSON object for GetInfo (new reference); NULL when out of memory.
      */

@@ -68,6 +68,10 @@ _must_use_ hcs_result engine_new(const struct engine_options *options, struct en
                                  hcs_error *err);
 void engine_drop(struct engine *e);
 
+/* Before anybody is served: end the systems that an hcsd before this one left, and tell their ends.
+ */
+_must_use_ hcs_result engine_recover(struct engine *e, hcs_error *err);
+
 struct evlog *engine_log(struct engine *e);
 
 /* Systems that have not ended or are not yet cleaned up. */

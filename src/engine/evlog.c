@@ -39,6 +39,7 @@ struct evlog_slot {
 
 struct ended_row {
     struct list link;
+    int living;               /* it begins to live; else it has ended */
     struct evlog_ended ended; /* its strings point into the copies below */
     char *id;
     char *owner;
@@ -59,6 +60,9 @@ enum statement {
     ST_FIND_ENDED,
     ST_LIST_ENDED,
     ST_FORGET_ENDED,
+    ST_LIVING,
+    ST_NOT_LIVING,
+    ST_LIST_LIVING,
     N_STATEMENTS
 };
 
@@ -87,6 +91,11 @@ static const char *const statement_text[N_STATEMENTS] = {
         "SELECT incarnation, id, owner, type, isolation, first_sequence, exit_sequence, "
         "exit, detail FROM ended ORDER BY incarnation",
     [ST_FORGET_ENDED] = "DELETE FROM ended WHERE incarnation = ?1",
+    [ST_LIVING] = "INSERT OR REPLACE INTO living (incarnation, id, owner, type, isolation, "
+                  "first_sequence) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [ST_NOT_LIVING] = "DELETE FROM living WHERE incarnation = ?1",
+    [ST_LIST_LIVING] = "SELECT incarnation, id, owner, type, isolation, first_sequence, 0, '', '' "
+                       "FROM living ORDER BY incarnation",
 };
 
 static const char schema[] =
@@ -96,6 +105,9 @@ static const char schema[] =
     "owner TEXT NOT NULL, type TEXT NOT NULL, isolation TEXT NOT NULL, first_sequence INTEGER NOT "
     "NULL, "
     "exit_sequence INTEGER NOT NULL, exit TEXT NOT NULL, detail TEXT NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS living (incarnation INTEGER PRIMARY KEY, id TEXT NOT NULL, "
+    "owner TEXT NOT NULL, type TEXT NOT NULL, isolation TEXT NOT NULL, "
+    "first_sequence INTEGER NOT NULL);"
     "CREATE INDEX IF NOT EXISTS ended_by_id ON ended (id, incarnation);"
     "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;";
 
@@ -425,12 +437,13 @@ hcs_result evlog_append(struct evlog *log, struct evlog_slot *take_slot, hcs_eve
     return HCS_OK;
 }
 
-hcs_result evlog_remember(struct evlog *log, const struct evlog_ended *ended)
+static hcs_result queue_row(struct evlog *log, const struct evlog_ended *ended, int living)
 {
     struct ended_row *row = calloc(1, sizeof *row);
 
     if (!row)
         return HCS_E_OUTOFMEMORY;
+    row->living = living;
     row->ended = *ended;
     row->ended.system.id = row->id = strdup(ended->system.id);
     row->ended.system.owner = row->owner = strdup(ended->system.owner);
@@ -441,6 +454,24 @@ hcs_result evlog_remember(struct evlog *log, const struct evlog_ended *ended)
     }
     list_append(&log->ended, &row->link);
     return HCS_OK;
+}
+
+hcs_result evlog_remember(struct evlog *log, const struct evlog_ended *ended)
+{
+    return queue_row(log, ended, 0);
+}
+
+hcs_result evlog_begin_life(struct evlog *log, const hcs_event_system *system,
+                            uint64_t first_sequence)
+{
+    struct evlog_ended row = {
+        .system = *system,
+        .first_sequence = first_sequence,
+        .exit = HCS_EXIT_INIT,
+        .detail = "",
+    };
+
+    return queue_row(log, &row, 1);
 }
 
 int evlog_has_pending(const struct evlog *log)
@@ -459,6 +490,22 @@ static int write_slot(struct evlog *log, const struct evlog_slot *slot)
     return run(log, ST_APPEND);
 }
 
+static void bind_system(sqlite3_stmt *st, const struct evlog_ended *ended)
+{
+    sqlite3_bind_int64(st, 1, (sqlite3_int64) ended->system.incarnation);
+    sqlite3_bind_text(st, 2, ended->system.id, -1, SQLITE_STATIC);
+    sqlite3_bind_text(st, 3, ended->system.owner, -1, SQLITE_STATIC);
+    sqlite3_bind_text(st, 4, ended->system.type, -1, SQLITE_STATIC);
+    sqlite3_bind_text(st, 5, ended->system.isolation, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(st, 6, (sqlite3_int64) ended->first_sequence);
+}
+
+static int write_living(struct evlog *log, const struct evlog_ended *row)
+{
+    bind_system(log->statements[ST_LIVING], row);
+    return run(log, ST_LIVING);
+}
+
 static int write_ended(struct evlog *log, const struct evlog_ended *ended)
 {
     sqlite3_stmt *st = log->statements[ST_REMEMBER];
@@ -469,17 +516,17 @@ static int write_ended(struct evlog *log, const struct evlog_ended *ended)
     json_decref(json);
     if (!text)
         return r;
-    sqlite3_bind_int64(st, 1, (sqlite3_int64) ended->system.incarnation);
-    sqlite3_bind_text(st, 2, ended->system.id, -1, SQLITE_STATIC);
-    sqlite3_bind_text(st, 3, ended->system.owner, -1, SQLITE_STATIC);
-    sqlite3_bind_text(st, 4, ended->system.type, -1, SQLITE_STATIC);
-    sqlite3_bind_text(st, 5, ended->system.isolation, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(st, 6, (sqlite3_int64) ended->first_sequence);
+    bind_system(st, ended);
     sqlite3_bind_int64(st, 7, (sqlite3_int64) ended->exit_sequence);
     sqlite3_bind_text(st, 8, text, -1, SQLITE_TRANSIENT);
     sqlite3_bind_text(st, 9, ended->detail, -1, SQLITE_STATIC);
     free(text);
     r = run(log, ST_REMEMBER);
+    if (r != SQLITE_OK)
+        return r;
+    sqlite3_bind_int64(log->statements[ST_NOT_LIVING], 1,
+                       (sqlite3_int64) ended->system.incarnation);
+    r = run(log, ST_NOT_LIVING);
     if (r != SQLITE_OK)
         return r;
     sqlite3_bind_int64(log->statements[ST_TRIM_ENDED], 1, (sqlite3_int64) log->options.ended_max);
@@ -513,7 +560,9 @@ static int write_pending(struct evlog *log, uint64_t *out_first)
     }
     list_for_each(&log->ended, m)
     {
-        r = write_ended(log, &container_of(m, struct ended_row, link)->ended);
+        struct ended_row *row = container_of(m, struct ended_row, link);
+
+        r = row->living ? write_living(log, &row->ended) : write_ended(log, &row->ended);
         if (r != SQLITE_OK)
             return r;
     }
@@ -692,6 +741,14 @@ hcs_result evlog_list_ended(struct evlog *log, evlog_visit_ended visit, void *co
     int visited = 0;
 
     return visit_ended_rows(log, log->statements[ST_LIST_ENDED], visit, context, &visited, err);
+}
+
+hcs_result evlog_list_living(struct evlog *log, evlog_visit_ended visit, void *context,
+                             hcs_error *err)
+{
+    int visited = 0;
+
+    return visit_ended_rows(log, log->statements[ST_LIST_LIVING], visit, context, &visited, err);
 }
 
 hcs_result evlog_forget_ended(struct evlog *log, uint64_t incarnation, hcs_error *err)

@@ -59,6 +59,11 @@ _must_use_ hcs_result evlog_append(struct evlog *log, struct evlog_slot *take_sl
 /* Remember a system with the next commit; its exit event must have been appended. */
 _must_use_ hcs_result evlog_remember(struct evlog *log, const struct evlog_ended *ended);
 
+/* Note with the next commit that a system lives, until evlog_remember() says that it has ended; its
+ * first event must have been appended. */
+_must_use_ hcs_result evlog_begin_life(struct evlog *log, const hcs_event_system *system,
+                                       uint64_t first_sequence);
+
 int evlog_has_pending(const struct evlog *log);
 
 /* Make what was appended durable.  On failure everything stays pending and may be tried again. */
@@ -82,6 +87,11 @@ _must_use_ hcs_result evlog_find_ended(struct evlog *log, const char *id, uint64
                                        evlog_visit_ended visit, void *context, hcs_error *err);
 _must_use_ hcs_result evlog_list_ended(struct evlog *log, evlog_visit_ended visit, void *context,
                                        hcs_error *err);
+
+/* Systems that were noted as living; of the rows only `system` and `first_sequence` mean anything.
+ */
+_must_use_ hcs_result evlog_list_living(struct evlog *log, evlog_visit_ended visit, void *context,
+                                        hcs_error *err);
 _must_use_ hcs_result evlog_forget_ended(struct evlog *log, uint64_t incarnation, hcs_error *err);
 
 #endif

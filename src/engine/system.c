@@ -76,6 +76,16 @@ uint64_t system_append(struct system *s, struct evlog_slot *take_slot_opt, hcs_e
     return event->sequence;
 }
 
+/* So that the next hcsd knows of it, should this one not see its end. */
+static void begin_life(struct system *s)
+{
+    hcs_event_system view;
+
+    system_view(s, &view);
+    if (evlog_begin_life(s->engine->options.log, &view, s->first_sequence) < 0)
+        log_line(LOG_LINE_ERROR, "system '%s' would be lost with this hcsd: no memory", s->id);
+}
+
 /* Take a step of the life; an event that belongs to it is appended. */
 hcs_result system_step(struct system *s, enum happening what, hcs_error *err)
 {
@@ -94,8 +104,10 @@ hcs_result system_step(struct system *s, enum happening what, hcs_error *err)
         return HCS_OK;
     event.kind = step.event;
     uint64_t sequence = system_append(s, NULL, &event);
-    if (s->first_sequence == 0)
+    if (s->first_sequence == 0) {
         s->first_sequence = sequence;
+        begin_life(s);
+    }
     return HCS_OK;
 }
 

@@ -1,7 +1,6 @@
 /* main.c - hcsd: put the parts together, run the loop, take them apart.
  * Owns:    the order in which parts begin and end, and the command line. */
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -353,24 +352,6 @@ static hcs_result find_dirs(struct parts *p, const struct settings *settings, hc
     return r < 0 ? r : private_dir(p->run_dir, err);
 }
 
-/* Systems of an hcsd that ended without them: they are not taken over, so at least they are named.
- */
-static void name_leftovers(const struct parts *p)
-{
-    DIR *directory = opendir(p->run_dir);
-
-    if (!directory)
-        return;
-    for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
-        if (entry->d_name[0] != '.')
-            log_line(LOG_LINE_WARNING,
-                     "'%s/%s' is left from an hcsd that ended while the system ran: its programs "
-                     "may still "
-                     "run, and are not taken over; end its hcs-keeper to end them",
-                     p->run_dir, entry->d_name);
-    closedir(directory);
-}
-
 static hcs_result open_log(struct parts *p, hcs_error *err)
 {
     struct evlog_options options = { .events_max = EVENTS_MAX, .ended_max = ENDED_MAX };
@@ -412,10 +393,11 @@ static hcs_result begin(struct parts *p, const struct settings *settings, hcs_er
     if (r >= 0)
         r = make_drivers(p, settings, err);
     if (r >= 0) {
-        name_leftovers(p);
         list_drivers(p);
         r = make_engine(p, settings, err);
     }
+    if (r >= 0)
+        r = engine_recover(s->engine, err);
     return r;
 }
 

@@ -84,6 +84,15 @@ static hcs_result connection_make(const char *run_dir, const struct sockaddr_un 
     return HCS_OK;
 }
 
+hcs_result launch_connect(const char *run_dir, int *out_fd, hcs_error *err)
+{
+    _cleanup_(fd_drop) int dir_fd = -1;
+    struct sockaddr_un address;
+    hcs_result r = address_make(run_dir, &dir_fd, &address, err);
+
+    return r < 0 ? r : connection_make(run_dir, &address, out_fd, err);
+}
+
 static hcs_result log_open(const char *run_dir, int *out, hcs_error *err)
 {
     _cleanup_(free_drop) char *path = NULL;

@@ -14,4 +14,7 @@
 _must_use_ hcs_result launch_keeper(const char *program, const char *run_dir, uint32_t options,
                                     int *out_fd, pid_t *out_pid, hcs_error *err);
 
+/* Connect to the keeper of @run_dir that somebody else started. */
+_must_use_ hcs_result launch_connect(const char *run_dir, int *out_fd, hcs_error *err);
+
 #endif

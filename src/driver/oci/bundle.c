@@ -50,8 +50,7 @@ static const char *const read_only_paths[] = {
 /* Where a mount of the document's would change what the container's safety rests on. */
 static const char *const kernel_directories[] = { "dev", "proc", "sys" };
 
-static const char default_path[] =
-    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+static const char default_path[] = "PATH=" BUNDLE_DEFAULT_PATH;
 
 void bundle_name(const char *id, uint64_t incarnation, char out[BUNDLE_NAME_MAX])
 {

@@ -54,6 +54,9 @@ struct bundle_names {
     const char *init_program; /* absolute path of hcs-keeper on the host */
 };
 
+/* PATH of a process whose document gives none. */
+#define BUNDLE_DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 /* Longest name of a container that bundle_name() makes, with the NUL. */
 #define BUNDLE_NAME_MAX 152
 

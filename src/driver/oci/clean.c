@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -17,10 +18,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bundle.h"
 #include "cgroup.h"
+#include "clock.h"
 #include "container.h"
 #include "err.h"
 #include "fd.h"
+#include "trial.h"
 
 #define DELETE_US 10000000 /* a runtime gets this long to delete a container */
 #define ARGUMENTS_BYTES_MAX ((size_t) 64 << 10)
@@ -390,4 +394,33 @@ void clean_abandon(struct container *c)
         return;
     kill(c->delete_pid, SIGKILL);
     reap_delete(c, &status);
+}
+
+/* ---- what an earlier hcsd left ---- */
+
+hcs_result clean_leftover(struct oci *oci, const char *id, uint64_t incarnation, hcs_error *err)
+{
+    _cleanup_(runtime_argv_drop) char **argv = NULL;
+    _cleanup_(free_drop) char *state = NULL;
+    char name[BUNDLE_NAME_MAX], output[512];
+    struct runtime_command command = { .verb = RUNTIME_DELETE_FORCE,
+                                       .name = name,
+                                       .log = "/dev/null" };
+    uint64_t deadline = clock_monotonic_ns() + DELETE_US * 1000ull;
+    hcs_result r;
+
+    bundle_name(id, incarnation, name);
+    if (asprintf(&state, "%s/%s", oci->found.runtime.root, name) < 0) {
+        state = NULL;
+        return fail(err, HCS_E_OUTOFMEMORY, "oci.clean", "no memory for container '%s'", id);
+    }
+    r = runtime_argv(&oci->found.runtime, &oci->found.mode, &command, &argv, err);
+    if (r < 0)
+        return r;
+    (void) trial_output(argv, output, sizeof output); /* what it leaves is removed below */
+    while ((r = cgroup_remove(name, err)) == HCS_E_WIN32_BUSY && clock_monotonic_ns() < deadline) {
+        cgroup_kill(name);
+        (void) poll(NULL, 0, 1); /* v1 has nothing to wait for */
+    }
+    return r < 0 ? r : dir_remove(state, err);
 }

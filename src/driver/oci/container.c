@@ -22,6 +22,7 @@
 #include "err.h"
 #include "exit.h"
 #include "fd.h"
+#include "lookup.h"
 
 #define LOG_BYTES_MAX ((size_t) 64 << 10)
 #define STATUS_BYTES_MAX ((size_t) 64 << 10)
@@ -763,7 +764,9 @@ static hcs_result begin_exec(struct container *c, uint64_t job, struct process *
 
     if (!file || !log || !pid_file)
         return no_memory(c, err);
-    r = bundle_process(doc, &c->oci->host, &text, err);
+    r = lookup_program(c->init_pid, doc, BUNDLE_DEFAULT_PATH, err);
+    if (r >= 0)
+        r = bundle_process(doc, &c->oci->host, &text, err);
     if (r >= 0)
         r = runtime_write_input(file, text, err);
     if (r < 0)

@@ -97,6 +97,8 @@ void clean_begin(struct container *c, uint64_t job);
 void clean_deleted(struct container *c, hcs_result result,
                    const hcs_error *err); /* JOB_DELETE is answered */
 void clean_lost(struct container *c);     /* the keeper is gone while cleaning */
-void clean_abandon(struct container *c);  /* release what cleaning holds */
+hcs_result clean_leftover(struct oci *oci, const char *id, uint64_t incarnation,
+                          hcs_error *err); /* what a killed container left; blocks */
+void clean_abandon(struct container *c);   /* release what cleaning holds */
 
 #endif

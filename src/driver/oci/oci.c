@@ -12,6 +12,7 @@
 
 #include "container.h"
 #include "err.h"
+#include "leftover.h"
 #include "probe.h"
 
 static struct oci *oci_of(struct driver *d)
@@ -146,6 +147,33 @@ static void oci_drop(struct driver *d)
     free(oci);
 }
 
+struct records {
+    driver_leftover_exit visit;
+    void *context;
+};
+
+/* The first process is ours, not a client's. */
+static void visit_program(void *context, uint32_t number, uint32_t pid, uint32_t wait_status)
+{
+    const struct records *records = context;
+
+    if (number != INIT_NUMBER)
+        records->visit(records->context, number, pid, wait_status);
+}
+
+/* The keeper has killed what was in it; the runtime's files and the cgroups are what remains. */
+static hcs_result oci_end_leftover(struct driver *d, const char *id, uint64_t incarnation,
+                                   const char *run_dir, driver_leftover_exit visit, void *context,
+                                   hcs_error *err)
+{
+    struct oci *oci = container_of(d, struct oci, driver);
+    struct records records = { visit, context };
+    hcs_result r = leftover_end(run_dir, err);
+
+    leftover_records(run_dir, visit_program, &records);
+    return r < 0 ? r : clean_leftover(oci, id, incarnation, err);
+}
+
 static const struct driver_ops oci_ops = {
     .name = "oci",
     .isolation = "namespaces",
@@ -159,6 +187,7 @@ static const struct driver_ops oci_ops = {
     .settled = oci_settled,
     .clean = oci_clean,
     .forget = oci_forget,
+    .end_leftover = oci_end_leftover,
     .info = oci_info,
     .drop = oci_drop,
 };

@@ -238,16 +238,36 @@ static int says(const char *line, const char *part)
     return strcasestr(line, part) != NULL;
 }
 
+hcs_result runtime_no_directory(const char *directory, int is_a_file, hcs_error *err)
+{
+    if (is_a_file)
+        return fail(err, HCS_E_WIN32_PATH_NOT_FOUND, "oci.exec",
+                    "working directory '%.200s' is not a directory", directory);
+    return fail(err, HCS_E_WIN32_PATH_NOT_FOUND, "oci.exec",
+                "working directory '%.200s' does not exist in the container", directory);
+}
+
+hcs_result runtime_no_program(const char *program, hcs_error *err)
+{
+    if (strchr(program, '/'))
+        return fail(err, HCS_E_WIN32_FILE_NOT_FOUND, "oci.exec",
+                    "program '%.200s' does not exist in the container", program);
+    return fail(err, HCS_E_WIN32_FILE_NOT_FOUND, "oci.exec",
+                "program '%.200s' is not in the container's PATH", program);
+}
+
+hcs_result runtime_not_executable(const char *program, hcs_error *err)
+{
+    return fail(err, HCS_E_WIN32_ACCESS_DENIED, "oci.exec",
+                "program '%.200s' is not an executable file", program);
+}
+
 static hcs_result directory_failure(const char *line, const char *directory, hcs_error *err)
 {
     if (says(line, "permission denied"))
         return fail(err, HCS_E_WIN32_ACCESS_DENIED, "oci.exec",
                     "working directory '%.200s' is not accessible", directory);
-    if (says(line, "not a directory"))
-        return fail(err, HCS_E_WIN32_PATH_NOT_FOUND, "oci.exec",
-                    "working directory '%.200s' is not a directory", directory);
-    return fail(err, HCS_E_WIN32_PATH_NOT_FOUND, "oci.exec",
-                "working directory '%.200s' does not exist in the container", directory);
+    return runtime_no_directory(directory, says(line, "not a directory"), err);
 }
 
 static int says_stopped(const char *line)
@@ -267,15 +287,10 @@ hcs_result runtime_exec_failure(const char *line, const char *program, const cha
         return fail(err, HCS_E_SYSTEM_ALREADY_STOPPED, "oci.exec", "the container has ended");
     if (says(line, "exec") &&
         (says(line, "not found in $PATH") || says(line, "no such file or directory"))) {
-        if (strchr(program, '/'))
-            return fail(err, HCS_E_WIN32_FILE_NOT_FOUND, "oci.exec",
-                        "program '%.200s' does not exist in the container", program);
-        return fail(err, HCS_E_WIN32_FILE_NOT_FOUND, "oci.exec",
-                    "program '%.200s' is not in the container's PATH", program);
+        return runtime_no_program(program, err);
     }
     if (says(line, "exec") &&
         (says(line, "permission") || says(line, "not permitted") || says(line, "is a directory")))
-        return fail(err, HCS_E_WIN32_ACCESS_DENIED, "oci.exec",
-                    "program '%.200s' is not an executable file", program);
+        return runtime_not_executable(program, err);
     return fail(err, HCS_E_FAIL, "oci.exec", "exec: %s", line);
 }

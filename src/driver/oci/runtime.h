@@ -64,4 +64,9 @@ hcs_result runtime_failure(enum runtime_verb verb, const char *log_path, uint32_
 hcs_result runtime_exec_failure(const char *line, const char *program, const char *directory,
                                 hcs_error *err);
 
+/* The same answers for who knows without having asked a runtime. */
+hcs_result runtime_no_directory(const char *directory, int is_a_file, hcs_error *err);
+hcs_result runtime_no_program(const char *program, hcs_error *err);
+hcs_result runtime_not_executable(const char *program, hcs_error *err);
+
 #endif

@@ -13,6 +13,7 @@
 
 #include "err.h"
 #include "exit.h"
+#include "leftover.h"
 #include "link.h"
 #include "list.h"
 
@@ -520,6 +521,19 @@ static void plain_drop(struct driver *d)
     free(plain);
 }
 
+static hcs_result plain_end_leftover(struct driver *d, const char *id, uint64_t incarnation,
+                                     const char *run_dir, driver_leftover_exit visit, void *context,
+                                     hcs_error *err)
+{
+    hcs_result r = leftover_end(run_dir, err);
+
+    (void) d;
+    (void) id;
+    (void) incarnation;
+    leftover_records(run_dir, visit, context);
+    return r;
+}
+
 static const struct driver_ops plain_ops = {
     .name = "plain",
     .isolation = "none",
@@ -533,6 +547,7 @@ static const struct driver_ops plain_ops = {
     .settled = plain_settled,
     .clean = plain_clean,
     .forget = plain_forget,
+    .end_leftover = plain_end_leftover,
     .info = plain_info,
     .drop = plain_drop,
 };
