@@ -504,6 +504,7 @@ static int run(const struct settings *settings)
     } else {
         (void) sd_event_set_watchdog(p.server.loop, 1);
         server_check_idle(&p.server);
+        log_line(LOG_LINE_NOTICE, "serving at %s", p.server.socket_path);
         sd_notify(0, "READY=1\nSTATUS=serving");
         r = sd_event_loop(p.server.loop);
         sd_notify(0, "STOPPING=1");
