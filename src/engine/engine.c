@@ -178,9 +178,8 @@ static int add_sources(struct engine *e)
 
     if (r >= 0)
         r = sd_event_source_set_enabled(e->turn, SD_EVENT_OFF);
-    /* after everything else that is ready, so that one commit carries the whole batch */
-    if (r >= 0)
-        r = sd_event_source_set_priority(e->turn, SD_EVENT_PRIORITY_NORMAL + 50);
+    /* of the same priority as the clients: what was ready before it is dispatched before it, so one
+     * commit carries the batch, and no crowd of clients can keep it waiting */
     if (r >= 0)
         r = sd_event_add_time_relative(e->options.loop, &e->retry, CLOCK_MONOTONIC, RETRY_US, 0,
                                        on_retry, e);

@@ -111,6 +111,7 @@ struct sub {
     uint64_t incarnation; /* 0: all systems */
     int blocked;          /* its sink had no room */
     int ended;
+    const char *reason; /* of the end; NULL: the exit of the system */
 };
 
 /* Where events go.  A sink that has no room says 0 and is asked again after sub_wake(). */

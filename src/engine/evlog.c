@@ -58,6 +58,7 @@ enum statement {
     ST_REMEMBER,
     ST_TRIM_ENDED,
     ST_FIND_ENDED,
+    ST_FIND_INCARNATION,
     ST_LIST_ENDED,
     ST_FORGET_ENDED,
     ST_LIVING,
@@ -76,17 +77,21 @@ static const char *const statement_text[N_STATEMENTS] = {
                 "ORDER BY sequence LIMIT ?2",
     [ST_READ_SYSTEM] = "SELECT sequence, incarnation, kind, body FROM event "
                        "WHERE sequence BETWEEN ?1 AND ?2 AND incarnation = ?3 AND kind = ?4 "
-                       "ORDER BY sequence",
+                       "ORDER BY sequence DESC",
     [ST_META] = "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)",
     [ST_REMEMBER] = "INSERT OR REPLACE INTO ended (incarnation, id, owner, type, isolation, "
                     "first_sequence, exit_sequence, exit, detail) "
                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    [ST_TRIM_ENDED] = "DELETE FROM ended WHERE incarnation <= "
-                      "(SELECT incarnation FROM ended ORDER BY incarnation DESC LIMIT 1 OFFSET ?1)",
+    [ST_TRIM_ENDED] = "DELETE FROM ended WHERE exit_sequence <= "
+                      "(SELECT exit_sequence FROM ended ORDER BY exit_sequence DESC "
+                      "LIMIT 1 OFFSET ?1)",
     [ST_FIND_ENDED] =
         "SELECT incarnation, id, owner, type, isolation, first_sequence, exit_sequence, "
         "exit, detail FROM ended WHERE id = ?1 AND (?2 = 0 OR incarnation = ?2) "
         "ORDER BY incarnation DESC LIMIT 1",
+    [ST_FIND_INCARNATION] =
+        "SELECT incarnation, id, owner, type, isolation, first_sequence, exit_sequence, "
+        "exit, detail FROM ended WHERE incarnation = ?1",
     [ST_LIST_ENDED] =
         "SELECT incarnation, id, owner, type, isolation, first_sequence, exit_sequence, "
         "exit, detail FROM ended ORDER BY incarnation",
@@ -109,6 +114,7 @@ static const char schema[] =
     "owner TEXT NOT NULL, type TEXT NOT NULL, isolation TEXT NOT NULL, "
     "first_sequence INTEGER NOT NULL);"
     "CREATE INDEX IF NOT EXISTS ended_by_id ON ended (id, incarnation);"
+    "CREATE INDEX IF NOT EXISTS ended_by_exit ON ended (exit_sequence);"
     "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;";
 
 struct evlog {
@@ -116,6 +122,7 @@ struct evlog {
     sqlite3_stmt *statements[N_STATEMENTS];
     sd_event_source *checkpoint; /* idle priority; NULL without a loop */
     struct evlog_options options;
+    char *path;
     char id[SD_ID128_STRING_MAX];
     uint64_t first;
     uint64_t last;        /* durable */
@@ -316,6 +323,11 @@ hcs_result evlog_open(sd_event *loop, const struct evlog_options *options, struc
     if (!log)
         return fail(err, HCS_E_OUTOFMEMORY, "evlog.open", "no memory for the event log");
     log->options = *options;
+    log->options.path = log->path = strdup(options->path);
+    if (!log->path) {
+        free(log);
+        return fail(err, HCS_E_OUTOFMEMORY, "evlog.open", "no memory for the event log");
+    }
     list_init(&log->pending);
     list_init(&log->ended);
     list_init(&log->tail);
@@ -370,6 +382,7 @@ void evlog_close(struct evlog *log)
     }
     sd_event_source_unref(log->checkpoint);
     close_file(log);
+    free(log->path);
     free(log);
 }
 
@@ -731,6 +744,18 @@ hcs_result evlog_find_ended(struct evlog *log, const char *id, uint64_t incarnat
 
     sqlite3_bind_text(st, 1, id, -1, SQLITE_STATIC);
     sqlite3_bind_int64(st, 2, (sqlite3_int64) incarnation);
+    r = visit_ended_rows(log, st, visit, context, &visited, err);
+    return r < 0 ? r : visited;
+}
+
+hcs_result evlog_find_incarnation(struct evlog *log, uint64_t incarnation, evlog_visit_ended visit,
+                                  void *context, hcs_error *err)
+{
+    sqlite3_stmt *st = log->statements[ST_FIND_INCARNATION];
+    int visited = 0;
+    hcs_result r;
+
+    sqlite3_bind_int64(st, 1, (sqlite3_int64) incarnation);
     r = visit_ended_rows(log, st, visit, context, &visited, err);
     return r < 0 ? r : visited;
 }

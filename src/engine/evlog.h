@@ -76,7 +76,8 @@ typedef int (*evlog_visit)(void *context, uint64_t sequence, uint64_t incarnatio
 _must_use_ hcs_result evlog_read(struct evlog *log, uint64_t after, evlog_visit visit,
                                  void *context, hcs_error *err);
 
-/* Visit the events of one kind of one system between two numbers (inclusive). */
+/* Visit the events of one kind of one system between two numbers (inclusive), newest first, until
+ * @visit returns 0. */
 _must_use_ hcs_result evlog_read_system(struct evlog *log, uint64_t incarnation,
                                         hcs_event_kind kind, uint64_t first, uint64_t last,
                                         evlog_visit visit, void *context, hcs_error *err);
@@ -85,6 +86,9 @@ _must_use_ hcs_result evlog_read_system(struct evlog *log, uint64_t incarnation,
 typedef void (*evlog_visit_ended)(void *context, const struct evlog_ended *ended);
 _must_use_ hcs_result evlog_find_ended(struct evlog *log, const char *id, uint64_t incarnation,
                                        evlog_visit_ended visit, void *context, hcs_error *err);
+_must_use_ hcs_result evlog_find_incarnation(struct evlog *log, uint64_t incarnation,
+                                             evlog_visit_ended visit, void *context,
+                                             hcs_error *err);
 _must_use_ hcs_result evlog_list_ended(struct evlog *log, evlog_visit_ended visit, void *context,
                                        hcs_error *err);
 

@@ -157,7 +157,7 @@ static char *arguments_shown(const struct doc_process *doc)
     char *text;
 
     for (size_t i = 0; list && i < doc->n_arguments; i++) {
-        bytes += strlen(doc->arguments[i]);
+        bytes += strlen(doc->arguments[i]) + 4; /* quotes, comma */
         if (bytes > ARGUMENTS_SHOWN) {
             json_array_append_new(list, json_string("..."));
             break;
@@ -202,6 +202,9 @@ static hcs_result admit_process(struct system *s, hcs_error *err)
     hcs_result r = system_step(s, WANT_PROCESS, err);
     uint32_t n = running_processes(s);
 
+    if (r >= 0 && s->engine->log_is_stuck)
+        r = fail(err, HCS_E_WIN32_DISK_FULL, "engine.process",
+                 "the event log cannot be written, so no process is started");
     if (r >= 0 && n >= s->engine->options.processes_max)
         r = fail(err, HCS_E_WIN32_BUSY, "engine.process",
                  "system '%s' runs %u processes, as many as are allowed", s->id, n);
@@ -276,7 +279,7 @@ static int on_old_process(void *context, uint64_t sequence, uint64_t incarnation
         wanted->call->text = strdup(event.detail);
     }
     json_decref(json);
-    return 1;
+    return !wanted->found; /* the newest of that pid is meant */
 }
 
 static void on_range(void *context, const struct evlog_ended *ended)

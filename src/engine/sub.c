@@ -34,6 +34,34 @@ static int visit(void *context, uint64_t sequence, uint64_t incarnation, hcs_eve
     return !s->ended;
 }
 
+static void on_exit_number(void *context, const struct evlog_ended *ended)
+{
+    uint64_t *out = context;
+
+    *out = ended->exit_sequence;
+}
+
+/* Whether the exit of the one system that a reader follows is behind it: also when nobody remembers
+ * that system any more. */
+static int has_passed_exit(const struct sub *s)
+{
+    struct evlog *log = s->engine->options.log;
+    uint64_t exit = 0;
+
+    if (s->incarnation == 0)
+        return 0;
+    list_for_each(&s->engine->systems, n)
+    {
+        const struct system *living = container_of(n, struct system, link);
+
+        if (living->incarnation == s->incarnation)
+            return living->exit_sequence != 0 && living->exit_sequence <= s->position;
+    }
+    if (evlog_find_incarnation(log, s->incarnation, on_exit_number, &exit, NULL) < 0)
+        return 0;
+    return exit <= s->position;
+}
+
 /* What the log no longer has: one gap with its exact numbers. */
 static void skip_gap(struct sub *s)
 {
@@ -41,10 +69,12 @@ static void skip_gap(struct sub *s)
 
     if (s->position + 1 >= first)
         return;
-    if (s->sink->gap(s, s->position + 1, first - 1))
-        s->position = first - 1;
-    else
+    if (!s->sink->gap(s, s->position + 1, first - 1)) {
         s->blocked = 1;
+        return;
+    }
+    s->position = first - 1;
+    s->ended = has_passed_exit(s);
 }
 
 /* Give a reader one portion; 1 when there is more for it and it has room. */
@@ -68,7 +98,7 @@ static void finish(struct sub *s)
     if (!s->ended || s->blocked)
         return;
     list_remove(&s->link);
-    if (!s->sink->end(s, "the system has exited")) {
+    if (!s->sink->end(s, s->reason ? s->reason : "the system has exited")) {
         s->blocked = 1;
         list_append(&s->engine->subs, &s->link);
     }
@@ -105,12 +135,12 @@ static void on_ended(void *context, const struct evlog_ended *ended)
 
 static hcs_result resolve(struct engine *e, const char *id, struct wanted *out, hcs_error *err)
 {
-    struct system *s = system_find(e, id, 0);
+    struct system *s = system_find_readable(e, id, 0);
     hcs_result r;
 
     if (s) {
         out->incarnation = s->incarnation;
-        out->exit_sequence = s->ended_durably ? s->exit_sequence : 0;
+        out->exit_sequence = s->exit_sequence <= evlog_last(e->options.log) ? s->exit_sequence : 0;
         return HCS_OK;
     }
     r = evlog_find_ended(e->options.log, id, 0, on_ended, out, err);
@@ -148,6 +178,21 @@ hcs_result sub_open(struct engine *e, struct sub *s, enum sub_from from, uint64_
     list_append(&e->subs, &s->link);
     engine_want_turn(e);
     return HCS_OK;
+}
+
+/* Readers of a system that will have no exit event. */
+void subs_end(struct engine *e, uint64_t incarnation, const char *reason)
+{
+    list_for_each(&e->subs, n)
+    {
+        struct sub *s = container_of(n, struct sub, link);
+
+        if (s->incarnation == incarnation) {
+            s->ended = 1;
+            s->reason = reason;
+            engine_want_turn(e);
+        }
+    }
 }
 
 void sub_wake(struct sub *s)

@@ -23,6 +23,7 @@
 
 #define OWNER_MAX 128u
 #define SUCCESSORS_MAX 8u
+#define RUN_DIR_TRIES 1000
 
 static const struct driver_events driver_events;
 
@@ -152,7 +153,7 @@ struct job *job_find(struct system *s, uint64_t number)
 
 void system_free(struct system *s)
 {
-    assert(list_is_empty(&s->successors) || s->engine->n_systems > 0);
+    assert(list_is_empty(&s->waiters) && list_is_empty(&s->terminators));
     list_for_each(&s->processes, n) process_free(container_of(n, struct process, link));
     list_for_each(&s->jobs, m) job_end(container_of(m, struct job, link));
     if (s->at_driver.tell)
@@ -217,6 +218,8 @@ static void created(struct system *s, struct job *job, hcs_result result, const 
 
     if (result < 0) {
         calls_answer_later(s->engine, &job->calls, result, err);
+        calls_answer_later(s->engine, &s->waiters, HCS_E_SYSTEM_NOT_FOUND, NULL);
+        subs_end(s->engine, s->incarnation, "the system could not be created");
         job_end(job);
         s->state = STATE_STOPPED;
         s->ended_durably = 1; /* there is no event to wait for */
@@ -351,6 +354,11 @@ static void on_happened(struct driver_system *at_driver, hcs_event_kind kind, co
     hcs_event event = HCS_EVENT_INIT;
 
     assert(kind != HCS_EVENT_SYSTEM_EXITED && kind != HCS_EVENT_PROCESS_EXITED);
+    if (s->state == STATE_STOPPED) {
+        log_line(LOG_LINE_ERROR, "system '%s': driver %s told event %u after its end", s->id,
+                 system_ops(s)->name, kind);
+        return;
+    }
     event.kind = kind;
     event.detail = detail;
     event.detail_length = strlen(detail);
@@ -419,17 +427,26 @@ static hcs_result admit(struct engine *e, const struct doc_system *doc, struct d
     return (*out)->ops->check(*out, doc, err);
 }
 
+/* A directory of that name may be left by an hcsd that was killed before the number was durable:
+ * then the next number is taken. */
 static hcs_result make_run_dir(struct system *s, hcs_error *err)
 {
-    if (asprintf(&s->run_dir, "%s/%s.%" PRIu64, s->engine->options.run_dir, s->id, s->incarnation) <
-        0) {
-        s->run_dir = NULL;
-        return fail(err, HCS_E_OUTOFMEMORY, "engine.create", "no memory for system '%s'", s->id);
+    for (int tries = 0; tries < RUN_DIR_TRIES; tries++) {
+        free(TAKE(s->run_dir));
+        if (asprintf(&s->run_dir, "%s/%s.%" PRIu64, s->engine->options.run_dir, s->id,
+                     s->incarnation) < 0) {
+            s->run_dir = NULL;
+            return fail(err, HCS_E_OUTOFMEMORY, "engine.create", "no memory for system '%s'",
+                        s->id);
+        }
+        if (mkdir(s->run_dir, 0700) == 0)
+            return HCS_OK;
+        if (errno != EEXIST)
+            break;
+        s->incarnation = evlog_next_incarnation(s->engine->options.log);
     }
-    if (mkdir(s->run_dir, 0700) < 0)
-        return fail_os(err, result_from_errno(errno), errno, "engine.create", "make directory '%s'",
-                       s->run_dir);
-    return HCS_OK;
+    return fail_os(err, result_from_errno(errno), errno, "engine.create", "make directory '%s'",
+                   s->run_dir);
 }
 
 static hcs_result make_system(struct engine *e, const char *id, struct doc_system **take_doc,
@@ -473,12 +490,21 @@ static hcs_result make_system(struct engine *e, const char *id, struct doc_syste
     return HCS_OK;
 }
 
+static unsigned int successors_of(const struct system *s)
+{
+    unsigned int n_successors = 0;
+
+    for (const struct list *n = s->successors.next; n != &s->successors; n = n->next)
+        n_successors++;
+    return n_successors;
+}
+
 /* The id is taken: by a system that lives, or by one that has ended and is being cleaned up. */
 static void create_over(struct system *s, struct call *call, const char *document)
 {
     hcs_error err = HCS_ERROR_INIT;
 
-    if (s->state != STATE_STOPPED || s->n_successors >= SUCCESSORS_MAX) {
+    if (s->state != STATE_STOPPED || successors_of(s) >= SUCCESSORS_MAX) {
         (void) fail(&err, HCS_E_SYSTEM_ALREADY_EXISTS, "engine.create",
                     "there is a system '%s' already (%s)", s->id, state_name(s->state));
         call_fail_now(call, err.code, &err);
@@ -491,7 +517,6 @@ static void create_over(struct system *s, struct call *call, const char *documen
     }
     snprintf(call->id, sizeof call->id, "%s", s->id);
     list_append(&s->successors, &call->link);
-    s->n_successors++;
 }
 
 void engine_create(struct engine *e, struct call *call, const char *id, const char *document)

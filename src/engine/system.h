@@ -73,7 +73,6 @@ struct system {
     uint64_t last_job;
     uint32_t last_process;
     uint32_t n_processes; /* in the list */
-    uint32_t n_successors;
 };
 
 /* engine.c */
@@ -115,5 +114,6 @@ void process_free(struct process *p);
 
 /* sub.c */
 void subs_pump(struct engine *e);
+void subs_end(struct engine *e, uint64_t incarnation, const char *reason);
 
 #endif

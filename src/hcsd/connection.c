@@ -56,7 +56,7 @@ void connection_update(struct connection *c)
     if ((wanted & POLLOUT) || c->again)
         events |= EPOLLOUT;
     sd_event_source_set_io_events(c->io, events);
-    if (varlink_partial(c->varlink) == 0) {
+    if (varlink_partial(c->varlink) == 0 || is_busy(c)) { /* busy: we do not read ourselves */
         sd_event_source_set_enabled(c->partial, SD_EVENT_OFF);
     } else {
         int enabled = SD_EVENT_OFF;
@@ -131,6 +131,7 @@ static void begin_calls(struct connection *c)
         r = varlink_take(c->varlink, &message, &err);
         if (r == 0)
             break;
+        sd_event_source_set_enabled(c->partial, SD_EVENT_OFF); /* the next half has its own time */
         c->oneway = 0;
         if (r < 0)
             connection_reply_failure(c, &err);
@@ -147,7 +148,19 @@ void connection_call_done(struct connection *c)
         fd_drop(&c->back_fds[i]);
     /* the next call is begun from the loop, not from inside the answer to this one */
     c->again = 1;
+    sd_event_source_set_enabled(c->io, SD_EVENT_ON);
     connection_update(c);
+}
+
+static int is_all_sent(const struct connection *c)
+{
+    return varlink_unsent(c->varlink) == 0 || varlink_send_lost(c->varlink);
+}
+
+/* Of a client that says no more: every call it made is answered, as far as it reads. */
+static int is_finished(const struct connection *c)
+{
+    return !c->method && !c->streaming && !varlink_ready(c->varlink) && is_all_sent(c);
 }
 
 static int on_io(sd_event_source *source, int fd, uint32_t revents, void *context)
@@ -159,7 +172,10 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *contex
     (void) source;
     (void) fd;
     if ((revents & (EPOLLHUP | EPOLLERR)) && (c->method || c->streaming)) {
-        connection_drop(c); /* nobody is left to answer */
+        if (c->method && c->oneway) /* it asked for no answer: what it asked goes on */
+            sd_event_source_set_enabled(c->io, SD_EVENT_OFF);
+        else
+            connection_drop(c); /* nobody is left to answer */
         return 0;
     }
     c->again = 0;
@@ -173,11 +189,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *contex
     }
     if (r >= 0 || r == HCS_E_SERVICE_DISCONNECT)
         begin_calls(c);
-    if (r < 0 && !c->method && !(r != HCS_E_SERVICE_DISCONNECT && varlink_unsent(c->varlink) > 0)) {
-        connection_drop(c);
-        return 0;
-    }
-    if (c->closing && varlink_unsent(c->varlink) == 0) {
+    if ((r < 0 && is_finished(c)) || (c->closing && is_all_sent(c))) {
         connection_drop(c);
         return 0;
     }

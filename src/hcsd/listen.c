@@ -54,9 +54,6 @@ static hcs_result watch(struct server *s, hcs_error *err)
 
     s->listening = sd_event_source_disable_unref(s->listening);
     r = sd_event_add_io(s->loop, &s->listening, s->listen_fd, EPOLLIN, on_connection, s);
-    /* existing clients first: a crowd of new ones must not keep them waiting */
-    if (r >= 0)
-        r = sd_event_source_set_priority(s->listening, SD_EVENT_PRIORITY_NORMAL + 10);
     if (r < 0)
         return fail_os(err, HCS_E_FAIL, -r, "hcsd.listen", "watch '%s'", s->socket_path);
     return HCS_OK;

@@ -513,6 +513,11 @@ void method_call(struct connection *c, struct varlink_message *message)
         refuse_parameter(c, "more");
         return;
     }
+    if (m->begin == begin_subscribe && c->oneway) {
+        c->oneway = 0;
+        refuse_parameter(c, "oneway");
+        return;
+    }
     if (!parameters)
         parameters = none = json_object();
     if (check_parameters(c, m, parameters)) {

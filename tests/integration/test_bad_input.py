@@ -197,3 +197,71 @@ def test_client_that_never_reads_is_bounded(service):
             assert other.call("GetInfo")["info"]["name"] == "hcsd"
         if "HCS_TEST_WRAPPER" not in os.environ:
             assert memory(service) - before < 16 << 10
+
+
+# ---- pipelined, one-way and half-closed calls ----
+
+def test_answers_survive_a_half_close(service):
+    import socket
+    with service.connect() as w:
+        message = json.dumps({"method": "org.varlink.service.GetInterfaceDescription",
+                              "parameters": {"interface": "org.libhcs.ComputeService"}}).encode() + b"\0"
+        w.s.settimeout(DEADLINE)
+        w.send_raw(message * 400)
+        w.s.shutdown(socket.SHUT_WR)
+        answers = 0
+        while (reply := w.receive()) is not None:
+            assert "description" in reply["parameters"]
+            answers += 1
+        assert answers == 400
+
+
+def test_oneway_calls_are_carried_out_in_order(service, document):
+    with service.connect() as w:
+        for method, parameters in (("CreateSystem", {"id": "oneway", "document": json.dumps(document)}),
+                                   ("StartSystem", {"id": "oneway"})):
+            w.send_raw(json.dumps({"method": f"org.libhcs.ComputeService.{method}", "parameters": parameters,
+                                   "oneway": True}).encode() + b"\0")
+    wait_for(lambda: [x for x in service.list() if x["Id"] == "oneway" and x["State"] == "Running"], "it runs")
+    service.hcs("kill", "oneway", check=0)
+    with service.connect() as w:
+        w.send_raw(json.dumps({"method": "org.libhcs.ComputeService.Subscribe", "more": True, "oneway": True,
+                               "parameters": {}}).encode() + b"\0")
+        assert w.receive()["error"] == "org.varlink.service.InvalidParameter"
+
+
+def test_a_busy_client_does_not_keep_others_waiting(service, document):
+    import threading
+    create(service, document, "quick")
+    service.hcs("kill", "quick", check=0)
+    stop = threading.Event()
+
+    def flood():
+        message = json.dumps({"method": "org.libhcs.ComputeService.GetInfo", "parameters": {}}).encode() + b"\0"
+        with service.connect() as w:
+            while not stop.is_set():
+                w.send_raw(message * 50)
+                for _ in range(50):
+                    w.receive()
+    threads = [threading.Thread(target=flood) for _ in range(3)]
+    for t in threads:
+        t.start()
+    try:
+        with service.connect() as w:  # answered by the turn; the flood ends only after it
+            w.s.settimeout(DEADLINE)
+            assert w.call("WaitSystem", {"id": "quick"})["exit"]["how"] == "status"
+    finally:
+        stop.set()
+        for t in threads:
+            t.join(DEADLINE)
+
+
+def test_many_empty_arguments_do_not_lose_the_event(service, document):
+    create(service, document, "empty")
+    service.hcs("start", "empty", check=0)
+    with service.connect() as w:
+        p = w.call("CreateProcess", {"id": "empty", "parameters": json.dumps({"CommandArgs": ["true"] + [""] * 2000})})
+        w.call("WaitProcess", {"id": "empty", "processId": p["processId"]})
+    service.hcs("kill", "empty", check=0)
+    names = [e["name"] for e in service.events() if e["system"]["id"] == "empty"]
+    assert names == ["SystemCreated", "SystemStarted", "ProcessStarted", "ProcessExited", "SystemExited"]

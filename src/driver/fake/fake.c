@@ -212,6 +212,11 @@ static void process_started(struct fake_process *p)
 {
     struct driver_system *s = p->system->system;
 
+    if (p->system->exiting) {
+        fail_soon(p->system, p->job, HCS_E_SYSTEM_ALREADY_STOPPED, "the system has ended");
+        p->ended = 1;
+        return;
+    }
     p->pid = ++p->system->fake->last_pid;
     s->tell->process_started(s, p->job, p->number, p->pid);
     next_step_after(p, 0);
@@ -383,7 +388,7 @@ static hcs_result fake_process_signal(struct driver *d, struct driver_system *s,
 
         if (p->number != number || p->ended)
             continue;
-        if (signal == SIGKILL || !(p->ignored >> signal & 1))
+        if (signal == SIGKILL || !(p->ignored >> (signal & 63) & 1))
             end_process(p, &report);
         return HCS_OK;
     }

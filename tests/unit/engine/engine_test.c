@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine.h"
@@ -355,6 +356,67 @@ static void a_failed_create_leaves_nothing(void **state)
     assert_int_equal(create(f, "a", DOCUMENT("")), HCS_OK);
 }
 
+static void who_waits_for_a_system_that_cannot_be_created_is_told(void **state)
+{
+    struct fixture *f = *state;
+    struct reader *r = calloc(1, sizeof *r);
+    struct asked creation, waiter;
+
+    ask(&creation);
+    ask(&waiter);
+    engine_create(f->engine, &creation.call, "a",
+                  DOCUMENT(",\"GuestOs\":{\"HostName\":\"fail-create\"}"));
+    engine_wait(f->engine, &waiter.call, "a", 0);
+    r->sub.sink = &reader_sink;
+    r->room = EVENTS;
+    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_NOW, 0, "a", NULL), HCS_OK);
+    settle(f);
+    assert_int_equal(creation.result, HCS_E_FAIL);
+    assert_int_equal(waiter.answers, 1);
+    assert_int_equal(waiter.result, HCS_E_SYSTEM_NOT_FOUND);
+    assert_string_equal(r->end, "the system could not be created");
+    call_drop(&creation.call);
+    call_drop(&waiter.call);
+    sub_close(&r->sub);
+    free(r);
+}
+
+static void a_directory_that_was_left_does_not_stop_a_create(void **state)
+{
+    struct fixture *f = *state;
+    char path[128];
+
+    for (int i = 1; i < 4; i++) {
+        snprintf(path, sizeof path, "%s/a.%d", f->dir, i);
+        assert_int_equal(mkdir(path, 0700), 0);
+    }
+    assert_int_equal(create(f, "a", DOCUMENT("")), HCS_OK);
+    assert_int_equal(event_at(f, 0, HCS_EVENT_SYSTEM_CREATED)->incarnation, 4);
+}
+
+static void a_stream_whose_exit_is_in_the_gap_ends(void **state)
+{
+    struct fixture *f = *state;
+    struct reader *slow = calloc(1, sizeof *slow);
+
+    create(f, "z", DOCUMENT(""));
+    slow->sub.sink = &reader_sink;
+    assert_int_equal(sub_open(f->engine, &slow->sub, SUB_FROM_NOW, 0, "z", NULL), HCS_OK);
+    verb(f, "z", engine_terminate);
+    for (int i = 0; i < 100; i++) {
+        create(f, "a", DOCUMENT(""));
+        verb(f, "a", engine_terminate);
+    }
+    slow->room = EVENTS;
+    sub_wake(&slow->sub);
+    settle(f);
+    assert_true(slow->gap_last > 2);
+    assert_int_equal(slow->n_seen, 0);
+    assert_string_equal(slow->end, "the system has exited");
+    sub_close(&slow->sub);
+    free(slow);
+}
+
 static void a_failed_start_ends_the_system_unexpectedly(void **state)
 {
     struct fixture *f = *state;
@@ -630,6 +692,9 @@ int main(void)
         T(wrong_states_are_refused_and_change_nothing),
         T(a_missing_program_is_an_error_and_no_event),
         T(a_failed_create_leaves_nothing),
+        T(who_waits_for_a_system_that_cannot_be_created_is_told),
+        T(a_directory_that_was_left_does_not_stop_a_create),
+        SMALL(a_stream_whose_exit_is_in_the_gap_ends),
         T(a_failed_start_ends_the_system_unexpectedly),
         T(an_id_can_be_used_again_and_handles_tell_incarnations_apart),
         T(create_waits_for_the_clean_up_of_its_predecessor),
