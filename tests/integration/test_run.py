@@ -23,7 +23,9 @@ def test_signal_gives_128_plus_its_number(service, run_args):
 
 def test_missing_program_is_127_and_is_named(service, run_args):
     r = service.hcs("run", "--rm", *run_args, "--", "no-such-program", check=127)
-    assert r.stderr.count("no-such-program") == 1 and r.stderr.startswith("hcs: ")  # said once, by us
+    assert "no-such-program" in r.stderr
+    if "HCS_TEST_WRAPPER" not in os.environ:  # valgrind has no openat2: then the runtime says it, too
+        assert r.stderr.count("no-such-program") == 1 and r.stderr.startswith("hcs: ")
     r = service.hcs("run", "--rm", *run_args, "--", "/no/such/program", check=127)
     assert "/no/such/program" in r.stderr
 
