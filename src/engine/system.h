@@ -16,7 +16,7 @@ struct engine {
     struct list exited_processes; /* struct process, settling: their exits become durable with the
                                      next commit */
     struct list exited_systems;
-    sd_event_source *turn;  /* the commit, after everything else that is ready was dispatched */
+    sd_event_source *turn;  /* the commit, after what was ready before it was dispatched */
     sd_event_source *retry; /* a commit that did not work is tried again */
     uint32_t n_systems;
     int log_is_stuck;
