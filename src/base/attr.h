@@ -8,7 +8,13 @@
 
 /* Run @fn on the variable's address when it goes out of scope. */
 #define _cleanup_(fn) __attribute__((cleanup(fn)))
-#define _printf_(fmt, args) __attribute__((format(printf, fmt, args)))
+/* gnu_printf: C's own, also where the system's C library has another. */
+#define _printf_(fmt, args) __attribute__((format(HCS_PRINTF, fmt, args)))
+#ifdef __MINGW32__
+#define HCS_PRINTF gnu_printf
+#else
+#define HCS_PRINTF printf
+#endif
 #define _must_use_ __attribute__((warn_unused_result))
 
 /* Move a pointer or descriptor out of a cleanup variable. */

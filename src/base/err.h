@@ -13,7 +13,8 @@
 _printf_(4, 5) hcs_result
     fail(hcs_error *err, hcs_result code, const char *where, const char *format, ...);
 
-/* The same, with the text of errno @os behind the message. */
+/* The same, with the words of the system for its error @os behind the message: errno on Linux, a
+ * Win32 error on Windows. */
 _printf_(5, 6) hcs_result
     fail_os(hcs_error *err, hcs_result code, int os, const char *where, const char *format, ...);
 
@@ -21,8 +22,15 @@ _printf_(5, 6) hcs_result
  * when err is NULL. */
 _printf_(3, 4) hcs_result hint(hcs_error *err, hcs_result code, const char *format, ...);
 
-/* Nearest code for an errno that a system call left. */
+/* Those words.  Returns @buffer or a string that lives for ever. */
+const char *os_words(int os, char *buffer, size_t size);
+
+/* Nearest code for an error that a system call left. */
+#ifdef _WIN32
+hcs_result result_from_windows(unsigned long os);
+#else
 hcs_result result_from_errno(int os);
+#endif
 
 /* Copy what fits of @from; both sizes honoured. */
 void error_copy(hcs_error *to, const hcs_error *from);

@@ -1,4 +1,7 @@
-/* fd.h - file descriptors as owned resources. */
+/* fd.h - file descriptors as owned resources, and small files.
+ *
+ * On Windows a descriptor is a socket: the number of one has 32 significant bits there, as that of
+ * every kernel object has, so an int holds it. */
 #ifndef HCS_BASE_FD_H
 #define HCS_BASE_FD_H
 
@@ -14,6 +17,8 @@ _must_use_ hcs_result fd_nonblocking(int fd, hcs_error *err);
 _must_use_ hcs_result file_read(const char *path, size_t ceiling, char **out,
                                 size_t *out_length_opt, hcs_error *err);
 
+#ifndef _WIN32
+
 /* Write a whole file and make it appear at @path at once (temporary file, rename). */
 _must_use_ hcs_result file_write_atomic(const char *path, const void *bytes, size_t n, int mode,
                                         hcs_error *err);
@@ -24,5 +29,7 @@ _must_use_ hcs_result dir_make(const char *path, int mode, hcs_error *err);
 /* Remove a directory tree without following links or entering mounts; one that is not there is
  * fine. */
 _must_use_ hcs_result dir_remove(const char *path, hcs_error *err);
+
+#endif
 
 #endif

@@ -21,8 +21,7 @@ hcs_result wake_init(struct wake *w, hcs_error *err)
     assert(w);
     w->pollable = CreateEventW(NULL, TRUE, FALSE, NULL);
     if (!w->pollable)
-        return fail(err, HCS_E_OUTOFMEMORY, "wake.new", "no event object (Windows error %lu)",
-                    GetLastError());
+        return fail_os(err, HCS_E_OUTOFMEMORY, (int) GetLastError(), "wake.new", "event object");
     return HCS_OK;
 }
 

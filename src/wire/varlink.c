@@ -10,21 +10,17 @@
  * is read of the piece they were sent with, and a read never goes on past such a piece.  So
  * they belong to the message that has the last byte of that read, provided that the sender
  * gave them with bytes of that message alone.  Our sender does: a message with descriptors is
- * never in one sendmsg() with bytes of another.
+ * never in one send with bytes of another.
  */
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "buf.h"
 #include "err.h"
 #include "fd.h"
 #include "list.h"
+#include "transport.h"
 #include "varlink.h"
 
 enum {
@@ -238,59 +234,26 @@ static void input_scan(struct varlink *v)
 /* Number of descriptors that already belong to the message with the byte at @last. */
 static size_t fds_of_message(const struct varlink *v, size_t last)
 {
-    const char *nul = memrchr(v->in.data + v->in_start, '\0', last - v->in_start);
-    size_t first = nul ? (size_t) (nul + 1 - v->in.data) : v->in_start;
-    size_t n = 0;
+    size_t first = last, n = 0;
 
+    while (first > v->in_start && v->in.data[first - 1] != '\0')
+        first--;
     for (size_t i = 0; i < v->n_in_fds; i++)
         n += v->in_fds[i].at >= first;
     return n;
 }
 
-/* Take the descriptors of @header into @fds.  Returns how many; -1 when some were lost or
- * there are too many, and then none is open any more. */
-static int header_fds(struct msghdr *header, int fds[VARLINK_FDS_MAX])
-{
-    bool lost = header->msg_flags & MSG_CTRUNC;
-    int n = 0;
-
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
-        size_t n_here;
-
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-            continue;
-        n_here = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < n_here; i++) {
-            int fd;
-
-            memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-            if (n < VARLINK_FDS_MAX) {
-                fds[n++] = fd;
-            } else {
-                fd_drop(&fd);
-                lost = true;
-            }
-        }
-    }
-    if (!lost)
-        return n;
-    while (n > 0)
-        fd_drop(&fds[--n]);
-    return -1;
-}
-
 /* Remember the descriptors that came with the last byte of the input. */
-static void input_fds(struct varlink *v, struct msghdr *header)
+static void input_fds(struct varlink *v, struct transport_in *got)
 {
-    int fds[VARLINK_FDS_MAX];
-    int n = header_fds(header, fds);
     size_t last = v->in.length - 1;
+    int n = got->n_fds;
 
     if (n == 0)
         return;
     if (n < 0 || fds_of_message(v, last) + (size_t) n > VARLINK_FDS_MAX) {
         while (n > 0)
-            fd_drop(&fds[--n]);
+            fd_drop(&got->fds[--n]);
         connection_break(v, fail(&v->broken_error, HCS_E_PROTOCOL_ERROR, "varlink.receive",
                                  "a message with more than %d file descriptors, or more than this "
                                  "process may open",
@@ -299,7 +262,7 @@ static void input_fds(struct varlink *v, struct msghdr *header)
     }
     for (int i = 0; i < n; i++) {
         assert(v->n_in_fds < IN_FDS_MAX);
-        v->in_fds[v->n_in_fds++] = (struct in_fd){ .at = last, .fd = fds[i] };
+        v->in_fds[v->n_in_fds++] = (struct in_fd){ .at = last, .fd = got->fds[i] };
     }
 }
 
@@ -316,21 +279,13 @@ static void input_compact(struct varlink *v)
     v->in_start = 0;
 }
 
-/* One recvmsg() of at most @room bytes.  Returns whether there may be more at once. */
+/* One receive of at most @room bytes.  Returns whether there may be more at once. */
 static bool input_read(struct varlink *v, size_t room)
 {
-    union {
-        char bytes[CMSG_SPACE(VARLINK_FDS_MAX * sizeof(int))];
-        struct cmsghdr align;
-    } control;
-    struct iovec iov;
-    struct msghdr header = {
-        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
-    };
-    hcs_result r;
-    ssize_t n;
+    struct transport_in got;
+    enum transport how;
+    hcs_result r = buf_reserve(&v->in, room);
 
-    r = buf_reserve(&v->in, room);
     if (r < 0) {
         connection_break(v, fail(&v->broken_error, r, "varlink.receive",
                                  "no memory for a message of "
@@ -338,25 +293,22 @@ static bool input_read(struct varlink *v, size_t room)
                                  v->in.length));
         return false;
     }
-    iov = (struct iovec){ .iov_base = v->in.data + v->in.length, .iov_len = room };
-    do {
-        n = recvmsg(v->fd, &header, MSG_CMSG_CLOEXEC);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+    how = transport_receive(v->fd, v->in.data + v->in.length, room, &got);
+    if (how == TRANSPORT_AGAIN)
         return false;
-    if (n <= 0) {
+    if (how != TRANSPORT_DONE) {
         v->peer_closed = true;
-        if (n < 0)
-            connection_break(v, fail_os(&v->broken_error, HCS_E_SERVICE_DISCONNECT, errno,
+        if (how == TRANSPORT_FAILED)
+            connection_break(v, fail_os(&v->broken_error, HCS_E_SERVICE_DISCONNECT, got.os,
                                         "varlink.receive", "connection lost"));
         return false;
     }
-    v->in.length += (size_t) n;
+    v->in.length += got.n_bytes;
     v->in.data[v->in.length] = '\0';
-    input_fds(v, &header);
+    input_fds(v, &got);
     if (v->broken == 0)
         input_scan(v);
-    return (size_t) n == room;
+    return got.n_bytes == room;
 }
 
 static void input_process(struct varlink *v)
@@ -433,7 +385,7 @@ hcs_result varlink_take(struct varlink *v, struct varlink_message *out, hcs_erro
 
 /* ---- output ---- */
 
-/* Bytes that the next sendmsg() may have; *@out_mark is the message with descriptors that they
+/* Bytes that the next send may have; *@out_mark is the message with descriptors that they
  * are of, or NULL. */
 static size_t output_piece(const struct varlink *v, struct out_mark **out_mark)
 {
@@ -448,35 +400,6 @@ static size_t output_piece(const struct varlink *v, struct out_mark **out_mark)
         return (size_t) (mark->begin - v->out_position);
     *out_mark = mark;
     return (size_t) (mark->end - v->out_position);
-}
-
-static ssize_t piece_send(struct varlink *v, size_t n, struct out_mark *mark)
-{
-    union {
-        char bytes[CMSG_SPACE(VARLINK_FDS_MAX * sizeof(int))];
-        struct cmsghdr align;
-    } control;
-    struct iovec iov = { .iov_base = v->out.data + v->out_start, .iov_len = n };
-    struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1 };
-    ssize_t sent;
-
-    if (mark && mark->n_fds > 0) {
-        size_t size = mark->n_fds * sizeof(int);
-        struct cmsghdr *c;
-
-        memset(&control, 0, sizeof(control));
-        header.msg_control = &control;
-        header.msg_controllen = CMSG_SPACE(size);
-        c = CMSG_FIRSTHDR(&header);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(size);
-        memcpy(CMSG_DATA(c), mark->fds, size);
-    }
-    do {
-        sent = sendmsg(v->fd, &header, MSG_NOSIGNAL);
-    } while (sent < 0 && errno == EINTR);
-    return sent;
 }
 
 static void output_sent(struct varlink *v, size_t n, struct out_mark *mark)
@@ -505,27 +428,26 @@ static void output_process(struct varlink *v)
 
     while (varlink_unsent(v) > 0 && total < SEND_AT_ONCE) {
         struct out_mark *mark;
-        size_t n = output_piece(v, &mark);
-        ssize_t sent = piece_send(v, n, mark);
-        int os = errno;
+        size_t n = output_piece(v, &mark), sent = 0;
+        int os = 0;
+        enum transport how =
+            transport_send(v->fd, v->out.data + v->out_start, n, mark ? mark->fds : NULL,
+                           mark ? mark->n_fds : 0, &sent, &os);
 
-        if (sent < 0 && (os == EAGAIN || os == EWOULDBLOCK))
+        if (how == TRANSPORT_AGAIN)
             return;
-        if (sent < 0 && (os == EPIPE || os == ECONNRESET)) {
-            /* The peer may have answered before it went: its last words are still read. */
+        if (how != TRANSPORT_DONE) {
+            /* A peer that closed may have answered before it went: its last words are still read.
+             */
             v->peer_deaf = true;
             output_discard(v);
+            if (how == TRANSPORT_FAILED)
+                connection_break(v, fail_os(&v->broken_error, HCS_E_SERVICE_DISCONNECT, os,
+                                            "varlink.send", "%zu bytes", n));
             return;
         }
-        if (sent < 0) {
-            v->peer_deaf = true;
-            output_discard(v);
-            connection_break(v, fail_os(&v->broken_error, result_from_errno(os), os, "varlink.send",
-                                        "%zu bytes", n));
-            return;
-        }
-        output_sent(v, (size_t) sent, mark);
-        total += (size_t) sent;
+        output_sent(v, sent, mark);
+        total += sent;
     }
 }
 
@@ -561,13 +483,11 @@ static hcs_result mark_new(const struct varlink *v, size_t length, const int *fd
     mark->begin = v->out_position + varlink_unsent(v);
     mark->end = mark->begin + length + 1;
     for (size_t i = 0; i < n_fds; i++) {
-        mark->fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
-        if (mark->fds[i] < 0) {
-            int os = errno;
+        hcs_result r = transport_duplicate(fds[i], &mark->fds[i], err);
 
+        if (r < 0) {
             mark_drop(mark);
-            return fail_os(err, result_from_errno(os), os, "varlink.send", "file descriptor %d",
-                           fds[i]);
+            return r;
         }
         mark->n_fds++;
     }

@@ -13,8 +13,9 @@
 
 #include "attr.h"
 #include "hcs/error.h"
+#include "transport.h"
 
-#define VARLINK_FDS_MAX 4 /* descriptors in one message */
+#define VARLINK_FDS_MAX TRANSPORT_FDS_MAX /* descriptors in one message */
 
 struct varlink;
 

@@ -34,27 +34,24 @@ static int replay_file(const char *path)
     return 0;
 }
 
-static int is_visible(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
-}
-
 /* Number of files, -1 when one could not be read. */
-static int replay_directory(const char *directory)
+static int replay_directory(const char *path)
 {
-    struct dirent **entries;
-    int n = scandir(directory, &entries, is_visible, alphasort), failed = 0;
+    DIR *directory = opendir(path);
+    struct dirent *entry;
+    int n = 0, failed = !directory;
 
-    for (int i = 0; i < n; i++) {
-        char path[4096];
+    while (directory && (entry = readdir(directory))) {
+        char whole[4096];
 
-        snprintf(path, sizeof path, "%s/%s", directory, entries[i]->d_name);
-        if (replay_file(path) < 0)
-            failed = 1;
-        free(entries[i]);
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(whole, sizeof whole, "%s/%s", path, entry->d_name);
+        failed |= replay_file(whole) < 0;
+        n++;
     }
-    if (n >= 0)
-        free(entries);
+    if (directory)
+        closedir(directory);
     return failed ? -1 : n;
 }
 
