@@ -18,7 +18,6 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "buf.h"
@@ -52,7 +51,7 @@ struct out_mark {
 };
 
 struct varlink {
-    int fd;
+    os_socket fd;
     size_t in_max;
     size_t out_max;
 
@@ -93,16 +92,16 @@ void varlink_message_done(struct varlink_message *m)
     varlink_message_init(m);
 }
 
-hcs_result varlink_new(int take_fd, size_t in_max, size_t out_max, struct varlink **out,
+hcs_result varlink_new(os_socket take_fd, size_t in_max, size_t out_max, struct varlink **out,
                        hcs_error *err)
 {
-    _cleanup_(fd_drop) int fd = take_fd;
+    _cleanup_(socket_drop) os_socket fd = take_fd;
     hcs_result r;
     struct varlink *v;
 
-    assert(take_fd >= 0 && out);
+    assert(take_fd != SOCKET_NONE && out);
     assert(in_max > 0 && in_max < SIZE_MAX / 4 && out_max > 0 && out_max < SIZE_MAX / 4);
-    r = fd_nonblocking(fd, err);
+    r = socket_set_blocking(fd, 0, err);
     if (r < 0)
         return r;
     v = calloc(1, sizeof(*v));
@@ -151,11 +150,30 @@ void varlink_drop(struct varlink *v)
         return;
     input_discard(v);
     output_discard(v);
-    fd_drop(&v->fd);
+    socket_drop(&v->fd);
     free(v);
 }
 
-int varlink_fd(const struct varlink *v)
+hcs_result varlink_detach(struct varlink *take_v, os_socket *out, hcs_error *err)
+{
+    hcs_result r;
+
+    assert(take_v && out);
+    assert(varlink_unsent(take_v) == 0);
+    if (take_v->in_start < take_v->in.length) {
+        r = fail(err, HCS_E_PROTOCOL_ERROR, "varlink.detach",
+                 "the peer sent %zu bytes before it had the answer that ends the messages",
+                 take_v->in.length - take_v->in_start);
+    } else {
+        r = socket_set_blocking(take_v->fd, 1, err);
+        if (r >= 0)
+            *out = TAKE_FD(take_v->fd);
+    }
+    varlink_drop(take_v);
+    return r;
+}
+
+os_socket varlink_fd(const struct varlink *v)
 {
     assert(v);
     return v->fd;
@@ -247,43 +265,9 @@ static size_t fds_of_message(const struct varlink *v, size_t last)
     return n;
 }
 
-/* Take the descriptors of @header into @fds.  Returns how many; -1 when some were lost or
- * there are too many, and then none is open any more. */
-static int header_fds(struct msghdr *header, int fds[VARLINK_FDS_MAX])
-{
-    bool lost = header->msg_flags & MSG_CTRUNC;
-    int n = 0;
-
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
-        size_t n_here;
-
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-            continue;
-        n_here = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < n_here; i++) {
-            int fd;
-
-            memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-            if (n < VARLINK_FDS_MAX) {
-                fds[n++] = fd;
-            } else {
-                fd_drop(&fd);
-                lost = true;
-            }
-        }
-    }
-    if (!lost)
-        return n;
-    while (n > 0)
-        fd_drop(&fds[--n]);
-    return -1;
-}
-
 /* Remember the descriptors that came with the last byte of the input. */
-static void input_fds(struct varlink *v, struct msghdr *header)
+static void input_fds(struct varlink *v, int fds[VARLINK_FDS_MAX], int n)
 {
-    int fds[VARLINK_FDS_MAX];
-    int n = header_fds(header, fds);
     size_t last = v->in.length - 1;
 
     if (n == 0)
@@ -316,17 +300,10 @@ static void input_compact(struct varlink *v)
     v->in_start = 0;
 }
 
-/* One recvmsg() of at most @room bytes.  Returns whether there may be more at once. */
+/* One read of at most @room bytes.  Returns whether there may be more at once. */
 static bool input_read(struct varlink *v, size_t room)
 {
-    union {
-        char bytes[CMSG_SPACE(VARLINK_FDS_MAX * sizeof(int))];
-        struct cmsghdr align;
-    } control;
-    struct iovec iov;
-    struct msghdr header = {
-        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
-    };
+    int fds[VARLINK_FDS_MAX], n_fds;
     hcs_result r;
     ssize_t n;
 
@@ -338,22 +315,19 @@ static bool input_read(struct varlink *v, size_t room)
                                  v->in.length));
         return false;
     }
-    iov = (struct iovec){ .iov_base = v->in.data + v->in.length, .iov_len = room };
-    do {
-        n = recvmsg(v->fd, &header, MSG_CMSG_CLOEXEC);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+    n = socket_receive(v->fd, v->in.data + v->in.length, room, fds, &n_fds);
+    if (n == -EAGAIN)
         return false;
     if (n <= 0) {
         v->peer_closed = true;
         if (n < 0)
-            connection_break(v, fail_os(&v->broken_error, HCS_E_SERVICE_DISCONNECT, errno,
+            connection_break(v, fail_os(&v->broken_error, HCS_E_SERVICE_DISCONNECT, (int) -n,
                                         "varlink.receive", "connection lost"));
         return false;
     }
     v->in.length += (size_t) n;
     v->in.data[v->in.length] = '\0';
-    input_fds(v, &header);
+    input_fds(v, fds, n_fds);
     if (v->broken == 0)
         input_scan(v);
     return (size_t) n == room;
@@ -433,7 +407,7 @@ hcs_result varlink_take(struct varlink *v, struct varlink_message *out, hcs_erro
 
 /* ---- output ---- */
 
-/* Bytes that the next sendmsg() may have; *@out_mark is the message with descriptors that they
+/* Bytes that the next send may have; *@out_mark is the message with descriptors that they
  * are of, or NULL. */
 static size_t output_piece(const struct varlink *v, struct out_mark **out_mark)
 {
@@ -448,35 +422,6 @@ static size_t output_piece(const struct varlink *v, struct out_mark **out_mark)
         return (size_t) (mark->begin - v->out_position);
     *out_mark = mark;
     return (size_t) (mark->end - v->out_position);
-}
-
-static ssize_t piece_send(struct varlink *v, size_t n, struct out_mark *mark)
-{
-    union {
-        char bytes[CMSG_SPACE(VARLINK_FDS_MAX * sizeof(int))];
-        struct cmsghdr align;
-    } control;
-    struct iovec iov = { .iov_base = v->out.data + v->out_start, .iov_len = n };
-    struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1 };
-    ssize_t sent;
-
-    if (mark && mark->n_fds > 0) {
-        size_t size = mark->n_fds * sizeof(int);
-        struct cmsghdr *c;
-
-        memset(&control, 0, sizeof(control));
-        header.msg_control = &control;
-        header.msg_controllen = CMSG_SPACE(size);
-        c = CMSG_FIRSTHDR(&header);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(size);
-        memcpy(CMSG_DATA(c), mark->fds, size);
-    }
-    do {
-        sent = sendmsg(v->fd, &header, MSG_NOSIGNAL);
-    } while (sent < 0 && errno == EINTR);
-    return sent;
 }
 
 static void output_sent(struct varlink *v, size_t n, struct out_mark *mark)
@@ -506,12 +451,12 @@ static void output_process(struct varlink *v)
     while (varlink_unsent(v) > 0 && total < SEND_AT_ONCE) {
         struct out_mark *mark;
         size_t n = output_piece(v, &mark);
-        ssize_t sent = piece_send(v, n, mark);
-        int os = errno;
+        ssize_t sent = socket_send(v->fd, v->out.data + v->out_start, n, mark ? mark->fds : NULL,
+                                   mark ? mark->n_fds : 0);
 
-        if (sent < 0 && (os == EAGAIN || os == EWOULDBLOCK))
+        if (sent == -EAGAIN)
             return;
-        if (sent < 0 && (os == EPIPE || os == ECONNRESET)) {
+        if (sent == -EPIPE || sent == -ECONNRESET) {
             /* The peer may have answered before it went: its last words are still read. */
             v->peer_deaf = true;
             output_discard(v);
@@ -520,8 +465,8 @@ static void output_process(struct varlink *v)
         if (sent < 0) {
             v->peer_deaf = true;
             output_discard(v);
-            connection_break(v, fail_os(&v->broken_error, result_from_errno(os), os, "varlink.send",
-                                        "%zu bytes", n));
+            connection_break(v, fail_os(&v->broken_error, result_from_errno((int) -sent),
+                                        (int) -sent, "varlink.send", "%zu bytes", n));
             return;
         }
         output_sent(v, (size_t) sent, mark);
