@@ -28,8 +28,10 @@ const char *os_words(int os, char *buffer, size_t size);
 /* Nearest code for an error that a system call left. */
 #ifdef _WIN32
 hcs_result result_from_windows(unsigned long os);
+#define result_from_os(os) result_from_windows((unsigned long) (os))
 #else
 hcs_result result_from_errno(int os);
+#define result_from_os(os) result_from_errno(os)
 #endif
 
 /* Copy what fits of @from; both sizes honoured. */

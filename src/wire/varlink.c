@@ -10,9 +10,10 @@
  * is read of the piece they were sent with, and a read never goes on past such a piece.  So
  * they belong to the message that has the last byte of that read, provided that the sender
  * gave them with bytes of that message alone.  Our sender does: a message with descriptors is
- * never in one send with bytes of another.
+ * never in one sendmsg() with bytes of another.
  */
 #include <assert.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -20,7 +21,6 @@
 #include "err.h"
 #include "fd.h"
 #include "list.h"
-#include "transport.h"
 #include "varlink.h"
 
 enum {
@@ -48,7 +48,7 @@ struct out_mark {
 };
 
 struct varlink {
-    int fd;
+    os_socket fd;
     size_t in_max;
     size_t out_max;
 
@@ -89,16 +89,16 @@ void varlink_message_done(struct varlink_message *m)
     varlink_message_init(m);
 }
 
-hcs_result varlink_new(int take_fd, size_t in_max, size_t out_max, struct varlink **out,
+hcs_result varlink_new(os_socket take_fd, size_t in_max, size_t out_max, struct varlink **out,
                        hcs_error *err)
 {
-    _cleanup_(fd_drop) int fd = take_fd;
+    _cleanup_(socket_drop) os_socket fd = take_fd;
     hcs_result r;
     struct varlink *v;
 
-    assert(take_fd >= 0 && out);
+    assert(take_fd != SOCKET_NONE && out);
     assert(in_max > 0 && in_max < SIZE_MAX / 4 && out_max > 0 && out_max < SIZE_MAX / 4);
-    r = fd_nonblocking(fd, err);
+    r = socket_set_blocking(fd, 0, err);
     if (r < 0)
         return r;
     v = calloc(1, sizeof(*v));
@@ -147,11 +147,30 @@ void varlink_drop(struct varlink *v)
         return;
     input_discard(v);
     output_discard(v);
-    fd_drop(&v->fd);
+    socket_drop(&v->fd);
     free(v);
 }
 
-int varlink_fd(const struct varlink *v)
+hcs_result varlink_detach(struct varlink *take_v, os_socket *out, hcs_error *err)
+{
+    hcs_result r;
+
+    assert(take_v && out);
+    assert(varlink_unsent(take_v) == 0);
+    if (take_v->in_start < take_v->in.length) {
+        r = fail(err, HCS_E_PROTOCOL_ERROR, "varlink.detach",
+                 "the peer sent %zu bytes before it had the answer that ends the messages",
+                 take_v->in.length - take_v->in_start);
+    } else {
+        r = socket_set_blocking(take_v->fd, 1, err);
+        if (r >= 0)
+            *out = TAKE_FD(take_v->fd);
+    }
+    varlink_drop(take_v);
+    return r;
+}
+
+os_socket varlink_fd(const struct varlink *v)
 {
     assert(v);
     return v->fd;
@@ -244,16 +263,15 @@ static size_t fds_of_message(const struct varlink *v, size_t last)
 }
 
 /* Remember the descriptors that came with the last byte of the input. */
-static void input_fds(struct varlink *v, struct transport_in *got)
+static void input_fds(struct varlink *v, int fds[VARLINK_FDS_MAX], int n)
 {
     size_t last = v->in.length - 1;
-    int n = got->n_fds;
 
     if (n == 0)
         return;
     if (n < 0 || fds_of_message(v, last) + (size_t) n > VARLINK_FDS_MAX) {
         while (n > 0)
-            fd_drop(&got->fds[--n]);
+            fd_drop(&fds[--n]);
         connection_break(v, fail(&v->broken_error, HCS_E_PROTOCOL_ERROR, "varlink.receive",
                                  "a message with more than %d file descriptors, or more than this "
                                  "process may open",
@@ -262,7 +280,7 @@ static void input_fds(struct varlink *v, struct transport_in *got)
     }
     for (int i = 0; i < n; i++) {
         assert(v->n_in_fds < IN_FDS_MAX);
-        v->in_fds[v->n_in_fds++] = (struct in_fd){ .at = last, .fd = got->fds[i] };
+        v->in_fds[v->n_in_fds++] = (struct in_fd){ .at = last, .fd = fds[i] };
     }
 }
 
@@ -279,13 +297,14 @@ static void input_compact(struct varlink *v)
     v->in_start = 0;
 }
 
-/* One receive of at most @room bytes.  Returns whether there may be more at once. */
+/* One read of at most @room bytes.  Returns whether there may be more at once. */
 static bool input_read(struct varlink *v, size_t room)
 {
-    struct transport_in got;
-    enum transport how;
-    hcs_result r = buf_reserve(&v->in, room);
+    int fds[VARLINK_FDS_MAX], n_fds;
+    hcs_result r;
+    ssize_t n;
 
+    r = buf_reserve(&v->in, room);
     if (r < 0) {
         connection_break(v, fail(&v->broken_error, r, "varlink.receive",
                                  "no memory for a message of "
@@ -293,22 +312,22 @@ static bool input_read(struct varlink *v, size_t room)
                                  v->in.length));
         return false;
     }
-    how = transport_receive(v->fd, v->in.data + v->in.length, room, &got);
-    if (how == TRANSPORT_AGAIN)
+    n = socket_receive(v->fd, v->in.data + v->in.length, room, fds, &n_fds);
+    if (n == -EAGAIN)
         return false;
-    if (how != TRANSPORT_DONE) {
+    if (n <= 0) {
         v->peer_closed = true;
-        if (how == TRANSPORT_FAILED)
-            connection_break(v, fail_os(&v->broken_error, HCS_E_SERVICE_DISCONNECT, got.os,
+        if (n < 0)
+            connection_break(v, fail_os(&v->broken_error, HCS_E_SERVICE_DISCONNECT, (int) -n,
                                         "varlink.receive", "connection lost"));
         return false;
     }
-    v->in.length += got.n_bytes;
+    v->in.length += (size_t) n;
     v->in.data[v->in.length] = '\0';
-    input_fds(v, &got);
+    input_fds(v, fds, n_fds);
     if (v->broken == 0)
         input_scan(v);
-    return got.n_bytes == room;
+    return (size_t) n == room;
 }
 
 static void input_process(struct varlink *v)
@@ -428,26 +447,27 @@ static void output_process(struct varlink *v)
 
     while (varlink_unsent(v) > 0 && total < SEND_AT_ONCE) {
         struct out_mark *mark;
-        size_t n = output_piece(v, &mark), sent = 0;
-        int os = 0;
-        enum transport how =
-            transport_send(v->fd, v->out.data + v->out_start, n, mark ? mark->fds : NULL,
-                           mark ? mark->n_fds : 0, &sent, &os);
+        size_t n = output_piece(v, &mark);
+        ssize_t sent = socket_send(v->fd, v->out.data + v->out_start, n, mark ? mark->fds : NULL,
+                                   mark ? mark->n_fds : 0);
 
-        if (how == TRANSPORT_AGAIN)
+        if (sent == -EAGAIN)
             return;
-        if (how != TRANSPORT_DONE) {
-            /* A peer that closed may have answered before it went: its last words are still read.
-             */
+        if (sent == -EPIPE || sent == -ECONNRESET) {
+            /* The peer may have answered before it went: its last words are still read. */
             v->peer_deaf = true;
             output_discard(v);
-            if (how == TRANSPORT_FAILED)
-                connection_break(v, fail_os(&v->broken_error, HCS_E_SERVICE_DISCONNECT, os,
-                                            "varlink.send", "%zu bytes", n));
             return;
         }
-        output_sent(v, sent, mark);
-        total += sent;
+        if (sent < 0) {
+            v->peer_deaf = true;
+            output_discard(v);
+            connection_break(v, fail_os(&v->broken_error, result_from_os((int) -sent), (int) -sent,
+                                        "varlink.send", "%zu bytes", n));
+            return;
+        }
+        output_sent(v, (size_t) sent, mark);
+        total += (size_t) sent;
     }
 }
 
@@ -483,7 +503,7 @@ static hcs_result mark_new(const struct varlink *v, size_t length, const int *fd
     mark->begin = v->out_position + varlink_unsent(v);
     mark->end = mark->begin + length + 1;
     for (size_t i = 0; i < n_fds; i++) {
-        hcs_result r = transport_duplicate(fds[i], &mark->fds[i], err);
+        hcs_result r = socket_copy_fd(fds[i], &mark->fds[i], err);
 
         if (r < 0) {
             mark_drop(mark);

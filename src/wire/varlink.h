@@ -13,9 +13,9 @@
 
 #include "attr.h"
 #include "hcs/error.h"
-#include "transport.h"
+#include "socket.h"
 
-#define VARLINK_FDS_MAX TRANSPORT_FDS_MAX /* descriptors in one message */
+#define VARLINK_FDS_MAX SOCKET_FDS_MAX /* descriptors in one message */
 
 struct varlink;
 
@@ -30,15 +30,20 @@ void varlink_message_done(struct varlink_message *m);
 
 /* Take @take_fd, a connected stream socket (also when it fails).  @in_max is the largest message
  * accepted, @out_max the most bytes that may wait to be sent. */
-_must_use_ hcs_result varlink_new(int take_fd, size_t in_max, size_t out_max, struct varlink **out,
-                                  hcs_error *err);
+_must_use_ hcs_result varlink_new(os_socket take_fd, size_t in_max, size_t out_max,
+                                  struct varlink **out, hcs_error *err);
 void varlink_drop(struct varlink *v);
 static inline void varlink_dropp(struct varlink **v)
 {
     varlink_drop(*v);
 }
 
-int varlink_fd(const struct varlink *v);
+os_socket varlink_fd(const struct varlink *v);
+
+/* End the messages and go on with the bare connection: @out is owned, blocking, and what comes next
+ * on it has not been read.  Nothing may wait to be sent.  @take_v is gone afterwards, also when it
+ * fails: HCS_E_PROTOCOL_ERROR the peer has sent something already. */
+_must_use_ hcs_result varlink_detach(struct varlink *take_v, os_socket *out, hcs_error *err);
 
 /* POLLIN and POLLOUT as wanted now; 0 when it wants nothing. */
 short varlink_events(const struct varlink *v);
