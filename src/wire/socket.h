@@ -11,14 +11,18 @@
 #include "attr.h"
 #include "hcs/error.h"
 
-/* What poll() and WSAPoll() ask for. */
+/* What poll() and WSAPoll() ask for; the system's number for a connection that the peer closed with
+ * bytes of ours unread. */
 #ifdef _WIN32
 #ifndef WIN32_LEAN_AND_MEAN
 #define WIN32_LEAN_AND_MEAN
 #endif
 #include <winsock2.h>
+#define SOCKET_RESET WSAECONNRESET
 #else
+#include <errno.h>
 #include <poll.h>
+#define SOCKET_RESET ECONNRESET
 #endif
 
 typedef int os_socket; /* on Windows too: see fd.h */

@@ -8,12 +8,10 @@
  *          kernel says that the other end was closed with bytes of it unread (ECONNRESET).
  */
 #include <assert.h>
-#include <errno.h>
 #include <string.h>
 
 #include "handles.h"
 #include "utf.h"
-#include "watch.h"
 
 /* ---- connections ---- */
 
@@ -264,7 +262,7 @@ hcs_result call_make(struct vl_host *host, const char *method, json_t *take_para
         if (r < 0)
             break;
         r = call_wait(&c, deadline, out, &why);
-        unread = r == HCS_E_SERVICE_DISCONNECT && !c.answered && why.os == ECONNRESET;
+        unread = r == HCS_E_SERVICE_DISCONNECT && !c.answered && why.os == SOCKET_RESET;
         if (!unread || attempt > 0)
             break;
     }

@@ -16,6 +16,7 @@
 #include "deadline.h"
 #include "lock.h"
 #include "varlink.h"
+#include "watch.h"
 
 #define INTERFACE "org.libhcs.ComputeService."
 
@@ -112,7 +113,8 @@ _must_use_ hcs_result call_document(const struct varlink_message *reply, const c
 struct vl_op {
     struct hcs_op head;
     atomic_uint references;
-    struct call call; /* its connection stays until the end: it is the pollable */
+    struct call call; /* its connection stays until the end */
+    struct link_watch watch;
     struct lock lock; /* guards what follows; what is done does not change any more */
     bool done;
     hcs_result result;

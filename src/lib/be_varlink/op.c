@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "handles.h"
-#include "watch.h"
 
 void vl_op_unref(struct vl_op *op)
 {
@@ -20,6 +19,7 @@ void vl_op_unref(struct vl_op *op)
     varlink_message_done(&op->reply);
     /* Not an idle connection, even when answered: it has been shut down. */
     op->call.answered = false;
+    link_watch_done(&op->watch);
     call_done(&op->call);
     lock_done(&op->lock);
     free(op);
@@ -44,11 +44,14 @@ hcs_result vl_op_new(struct vl_host *host, const char *method, json_t *take_para
     }
     op->head.backend = &varlink_backend;
     atomic_init(&op->references, 1);
+    op->watch.pollable = HCS_POLLABLE_NONE;
     call_init(&op->call);
     op->error = (hcs_error) HCS_ERROR_INIT;
     varlink_message_init(&op->reply);
     lock_init(&op->lock);
     r = call_begin(&op->call, host, CALL_ONCE, method, take_parameters, fds, n_fds, err);
+    if (r >= 0)
+        r = link_watch_init(&op->watch, op->call.link, err);
     if (r < 0) {
         vl_op_unref(op);
         return r;
@@ -64,12 +67,14 @@ bool vl_op_done(struct vl_op *op)
     assert(op);
     lock_take(&op->lock);
     if (!op->done) {
-        hcs_result r = call_try(&op->call, &op->reply, &op->error);
+        hcs_result r;
 
+        link_watch_read(&op->watch);
+        r = call_try(&op->call, &op->reply, &op->error);
         if (r != 0) {
             op->done = true;
             op->result = r < 0 ? r : HCS_OK;
-            link_hang_up(op->call.link);
+            link_watch_hang_up(&op->watch, op->call.link);
         }
     }
     done = op->done;
@@ -95,7 +100,7 @@ struct varlink_message *vl_op_reply(struct vl_op *op)
 
 hcs_pollable vl_op_pollable(const hcs_op *op)
 {
-    return link_pollable(vl_op_of(op)->call.link);
+    return vl_op_of(op)->watch.pollable;
 }
 
 hcs_result vl_op_wait(hcs_op *op, uint64_t deadline_ns, hcs_error *err)
@@ -103,7 +108,7 @@ hcs_result vl_op_wait(hcs_op *op, uint64_t deadline_ns, hcs_error *err)
     struct vl_op *self = vl_op_of(op);
 
     while (!vl_op_done(self)) {
-        if (!link_wait_readable(self->call.link, deadline_ns))
+        if (!link_watch_wait(&self->watch, deadline_ns))
             return fail(err, HCS_E_OPERATION_TIMEOUT, "op.wait", "the operation is not done yet");
     }
     return vl_op_result(self, err);

@@ -12,7 +12,6 @@
 #include "clock.h"
 #include "event.h"
 #include "handles.h"
-#include "watch.h"
 
 struct vl_stream {
     struct hcs_stream head;
@@ -34,6 +33,7 @@ static void stream_drop(struct vl_stream *s)
     if (!s)
         return;
     varlink_message_done(&s->message);
+    watch_forget(&s->watch);
     s->call.answered = false;
     call_done(&s->call);
     watch_done(&s->watch);
@@ -92,6 +92,7 @@ static void event_make(struct vl_stream *s, hcs_event_kind kind, const char *rea
 static void event_end(struct vl_stream *s, const char *reason, hcs_event *e)
 {
     event_make(s, HCS_EVENT_END, reason, e);
+    watch_forget(&s->watch);
     s->call.answered = false;
     call_done(&s->call);
     lock_take(&s->lock);

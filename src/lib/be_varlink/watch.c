@@ -39,14 +39,32 @@ bool link_wait(const struct varlink *link, uint64_t deadline)
     return fd_wait(varlink_fd(link), varlink_events(link), deadline);
 }
 
-hcs_pollable link_pollable(const struct varlink *link)
+hcs_result link_watch_init(struct link_watch *w, const struct varlink *link, hcs_error *err)
 {
-    return varlink_fd(link);
+    (void) err;
+    w->pollable = varlink_fd(link);
+    return HCS_OK;
 }
 
-void link_hang_up(const struct varlink *link)
+void link_watch_done(struct link_watch *w)
 {
+    w->pollable = HCS_POLLABLE_NONE;
+}
+
+void link_watch_read(struct link_watch *w)
+{
+    (void) w; /* a descriptor is readable while there is something to read */
+}
+
+void link_watch_hang_up(struct link_watch *w, const struct varlink *link)
+{
+    (void) w;
     shutdown(varlink_fd(link), SHUT_RDWR);
+}
+
+bool link_watch_wait(const struct link_watch *w, uint64_t deadline)
+{
+    return fd_wait(w->pollable, POLLIN, deadline);
 }
 
 static hcs_result epoll_add(int epoll_fd, int fd, hcs_error *err)
@@ -81,7 +99,13 @@ void watch_done(struct watch *w)
 
 hcs_result watch_add(struct watch *w, const struct varlink *link, hcs_error *err)
 {
+    w->link = link;
     return epoll_add(w->both, varlink_fd(link), err);
+}
+
+void watch_forget(struct watch *w)
+{
+    w->link = NULL; /* the epoll forgets what is closed */
 }
 
 void watch_set(struct watch *w, bool set)

@@ -14,23 +14,38 @@
 bool link_wait_readable(const struct varlink *link, uint64_t deadline);
 bool link_wait(const struct varlink *link, uint64_t deadline);
 
-/* Readable whenever @link is.  Borrowed from it. */
-hcs_pollable link_pollable(const struct varlink *link);
+/* A pollable of a link alone. */
+struct link_watch {
+    hcs_pollable pollable;
+};
 
-/* No more of @link: it is readable for good, and everybody who waits on it wakes up. */
-void link_hang_up(const struct varlink *link);
+/* It borrows from @link, which lives longer. */
+_must_use_ hcs_result link_watch_init(struct link_watch *w, const struct varlink *link,
+                                      hcs_error *err);
+void link_watch_done(struct link_watch *w);
+
+/* Before the link is read: what comes after that makes the pollable readable again. */
+void link_watch_read(struct link_watch *w);
+
+/* No more of @link: the pollable is readable for good, and everybody who waits for it wakes up. */
+void link_watch_hang_up(struct link_watch *w, const struct varlink *link);
+
+/* Wait until it is readable: true, or until the deadline: false. */
+bool link_watch_wait(const struct link_watch *w, uint64_t deadline);
 
 struct watch {
     struct wake flag;
     hcs_pollable both;
-    bool set; /* guarded by the owner's lock, as the two calls that say so */
+    bool set;                   /* guarded by the owner's lock, as the two calls that say so */
+    const struct varlink *link; /* NULL: none, or forgotten */
 };
 
 _must_use_ hcs_result watch_init(struct watch *w, hcs_error *err);
 void watch_done(struct watch *w); /* of one that failed to begin, too */
 
-/* Watch a link too.  It is forgotten when it is dropped. */
+/* Watch a link too, until it is forgotten, which must be before it is dropped. */
 _must_use_ hcs_result watch_add(struct watch *w, const struct varlink *link, hcs_error *err);
+void watch_forget(struct watch *w);
 
 /* With the owner's lock held: readable without the link, or only with it. */
 void watch_set(struct watch *w, bool set);

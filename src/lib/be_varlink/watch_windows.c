@@ -1,0 +1,139 @@
+/* watch_windows.c - waiting for a connection, on Windows.
+ *
+ * Owns:    an event object for each watch, which Winsock sets when something arrives.
+ * Users:   call.c and op.c wait for links, stream.c has a watch for its user.
+ * Promise: an event is set while there is something, as a descriptor is readable.  Winsock itself
+ *          only says when something comes: so whoever clears an event looks afterwards.
+ */
+#include "watch.h"
+
+#include "deadline.h"
+#include "err.h"
+
+static bool socket_wait_until(os_socket s, short events, uint64_t deadline)
+{
+    for (;;) {
+        if (socket_wait(s, events, deadline_left_ms(deadline)))
+            return true;
+        if (deadline_left_ms(deadline) == 0)
+            return false;
+    }
+}
+
+static bool event_wait(HANDLE event, uint64_t deadline)
+{
+    struct wake w = { event };
+
+    return wake_wait(&w, deadline);
+}
+
+/* Let Winsock set @event when @link has something. */
+static hcs_result event_select(HANDLE event, const struct varlink *link, hcs_error *err)
+{
+    int os;
+
+    if (WSAEventSelect((SOCKET) varlink_fd(link), event, FD_READ | FD_CLOSE) == 0)
+        return HCS_OK;
+    os = WSAGetLastError();
+    return fail_os(err, result_from_os(os), os, "stream.open", "watch socket %d", varlink_fd(link));
+}
+
+bool link_wait_readable(const struct varlink *link, uint64_t deadline)
+{
+    return socket_wait_until(varlink_fd(link), POLLIN, deadline);
+}
+
+bool link_wait(const struct varlink *link, uint64_t deadline)
+{
+    return socket_wait_until(varlink_fd(link), varlink_events(link), deadline);
+}
+
+/* ---- a link alone ---- */
+
+hcs_result link_watch_init(struct link_watch *w, const struct varlink *link, hcs_error *err)
+{
+    struct wake event = { HCS_POLLABLE_NONE };
+    hcs_result r = wake_init(&event, err);
+
+    if (r < 0)
+        return r;
+    r = event_select(event.pollable, link, err);
+    if (r < 0)
+        wake_done(&event);
+    else
+        w->pollable = event.pollable;
+    return r;
+}
+
+void link_watch_done(struct link_watch *w)
+{
+    struct wake event = { w->pollable };
+
+    wake_done(&event);
+    w->pollable = HCS_POLLABLE_NONE;
+}
+
+/* Reading until there is nothing makes Winsock set it for what comes next. */
+void link_watch_read(struct link_watch *w)
+{
+    ResetEvent(w->pollable);
+}
+
+void link_watch_hang_up(struct link_watch *w, const struct varlink *link)
+{
+    WSAEventSelect((SOCKET) varlink_fd(link), NULL, 0);
+    shutdown((SOCKET) varlink_fd(link), SD_BOTH);
+    SetEvent(w->pollable);
+}
+
+bool link_watch_wait(const struct link_watch *w, uint64_t deadline)
+{
+    return event_wait(w->pollable, deadline);
+}
+
+/* ---- a link and a flag ---- */
+
+hcs_result watch_init(struct watch *w, hcs_error *err)
+{
+    hcs_result r;
+
+    *w = (struct watch){ .flag = { HCS_POLLABLE_NONE } };
+    r = wake_init(&w->flag, err);
+    w->both = w->flag.pollable;
+    return r;
+}
+
+void watch_done(struct watch *w)
+{
+    wake_done(&w->flag);
+}
+
+hcs_result watch_add(struct watch *w, const struct varlink *link, hcs_error *err)
+{
+    hcs_result r = event_select(w->both, link, err);
+
+    if (r >= 0)
+        w->link = link;
+    return r;
+}
+
+void watch_forget(struct watch *w)
+{
+    w->link = NULL;
+}
+
+void watch_set(struct watch *w, bool set)
+{
+    w->set = set;
+    if (!set) {
+        wake_clear(&w->flag);
+        set = w->link && socket_wait(varlink_fd(w->link), POLLIN, 0);
+    }
+    if (set)
+        wake_set(&w->flag);
+}
+
+bool watch_wait(const struct watch *w, uint64_t deadline)
+{
+    return event_wait(w->both, deadline);
+}
