@@ -11,9 +11,10 @@
 #include <jansson.h>
 
 #include "option.h"
+#include "output.h"
 
 #define _cleanup_(fn) __attribute__((cleanup(fn)))
-#define _printf_(fmt, args) __attribute__((format(printf, fmt, args)))
+#define _printf_(fmt, args) OUTPUT_FORMAT(fmt, args)
 #define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Exit statuses.  Those of run and exec are what users of containers expect. */

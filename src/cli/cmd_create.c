@@ -1,11 +1,9 @@
 /* cmd_create.c - hcs create: a system from a document of its own, as HCS programs write them. */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/random.h>
-#include <unistd.h>
 
 #include "cli.h"
+#include "machine.h"
 #include "output.h"
 
 /* The service takes less; this only bounds what is read. */
@@ -33,7 +31,7 @@ static void file_dropp(FILE **f)
 /* The whole file as owned text.  NULL after saying what is wrong. */
 static char *read_file(const char *path)
 {
-    _cleanup_(file_dropp) FILE *from = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    _cleanup_(file_dropp) FILE *from = strcmp(path, "-") == 0 ? stdin : machine_open(path);
     _cleanup_(free_dropp) char *data = malloc(DOCUMENT_MAX + 2);
     char *whole;
     size_t n;
@@ -91,7 +89,7 @@ static int run(const struct command *self, int argc, char **argv)
     if (!document)
         return STATUS_FAILED;
     if (!id) {
-        if (getrandom(&number, sizeof number, 0) != (ssize_t) sizeof number) {
+        if (machine_random(&number) < 0) {
             output_fail("no random number for the id: %s", strerror(errno));
             return STATUS_FAILED;
         }

@@ -4,13 +4,11 @@
  * picks, so that events come in the order of their numbers; it ends when the last of them has
  * ended.
  */
-#include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "cli.h"
+#include "machine.h"
 #include "output.h"
 #include "report.h"
 
@@ -55,7 +53,7 @@ static void print_time(const hcs_event *event)
     struct tm t;
     char day[32] = "", whole[48] = "-";
 
-    if (event->realtime_ns && localtime_r(&seconds, &t) &&
+    if (event->realtime_ns && machine_local_time(seconds, &t) == 0 &&
         strftime(day, sizeof day, "%b %d %H:%M:%S", &t))
         snprintf(whole, sizeof whole, "%s.%03u", day, thousandths);
     printf("%-*s", WIDTH_TIME, whole);
@@ -273,10 +271,7 @@ static void take_event(struct follow *f, const hcs_event *event)
 /* Wait for an event, or for the reader of our output to leave. */
 static void wait_for_event(struct follow *f)
 {
-    struct pollfd fds[] = { { hcs_stream_pollable(f->stream), POLLIN, 0 },
-                            { STDOUT_FILENO, 0, 0 } };
-
-    if (poll(fds, 2, -1) > 0 && fds[1].revents & POLLERR)
+    if (machine_wait_or_reader_gone(hcs_stream_pollable(f->stream)))
         f->status = STATUS_OK;
 }
 

@@ -7,11 +7,11 @@
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
+#include "machine.h"
 #include "output.h"
 #include "program.h"
 
@@ -187,7 +187,7 @@ static int make_id(char id[ID_SIZE])
 {
     uint32_t number;
 
-    if (getrandom(&number, sizeof number, 0) != (ssize_t) sizeof number)
+    if (machine_random(&number) < 0)
         return -1;
     snprintf(id, ID_SIZE, "hcs-%08x", (unsigned) number);
     return 0;

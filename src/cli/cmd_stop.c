@@ -4,23 +4,15 @@
  * for one.
  */
 #include <string.h>
-#include <time.h>
 
 #include "cli.h"
+#include "machine.h"
 #include "output.h"
 
 #define STOP_LIMIT_S 10
 #define STOP_LIMIT_MAX_S 86400
 
 typedef hcs_result verb(hcs_system *system, int64_t until_ms, hcs_error *err);
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t) t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* ---- the verbs ---- */
 
@@ -48,7 +40,7 @@ static hcs_result force(hcs_system *system, int64_t until_ms, hcs_error *err)
 static hcs_result see_stopped(hcs_system *system, int64_t until_ms, hcs_error *err)
 {
     hcs_exit report = HCS_EXIT_INIT;
-    int64_t left = until_ms - now_ms();
+    int64_t left = until_ms - machine_now_ms();
     hcs_result r = hcs_system_wait(system, left > 0 ? (int) left : 0, &report, err);
 
     if (r != HCS_E_OPERATION_TIMEOUT)
@@ -134,7 +126,7 @@ static int run_batch(const struct arguments *arguments, verb *first, verb *secon
     open_all(&b, host);
     each(&b, first, 0);
     if (second_opt)
-        each(&b, second_opt, now_ms() + limit_ms);
+        each(&b, second_opt, machine_now_ms() + limit_ms);
     for (int i = 0; i < b.n; i++)
         hcs_system_close(b.list[i]);
     free(b.list);

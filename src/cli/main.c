@@ -4,13 +4,11 @@
  * before the whole command line was understood.
  */
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli.h"
+#include "machine.h"
 #include "output.h"
 
 #define OPTIONS_MAX 24
@@ -141,16 +139,6 @@ static int unknown_command(const char *name)
     return STATUS_USAGE;
 }
 
-/* A descriptor below 3 that is closed would be taken by a socket, and a program's output end up in
- * it. */
-static int open_standard_handles(void)
-{
-    for (int fd = 0; fd <= 2; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) != fd)
-            return -1;
-    return 0;
-}
-
 /* The options before the command.  -1 go on. */
 static int parse_global(int argc, char **argv, struct arguments *out)
 {
@@ -184,7 +172,7 @@ int main(int argc, char **argv)
     const struct command *command;
     int status;
 
-    if (open_standard_handles() < 0)
+    if (machine_begin(&argc, &argv) < 0)
         return STATUS_FAILED;
     status = parse_global(argc - 1, argv + 1, &arguments);
     if (status >= 0)

@@ -11,7 +11,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "machine.h"
 
 static const char *const colour_codes[] = {
     [COLOUR_NONE] = "",         [COLOUR_BOLD] = "\x1b[1m",   [COLOUR_DIM] = "\x1b[2m",
@@ -22,9 +23,8 @@ static const char *const colour_codes[] = {
 int output_has_colour(FILE *to)
 {
     const char *no = getenv("NO_COLOR");
-    const char *term = getenv("TERM");
 
-    return isatty(fileno(to)) && !(no && *no) && term && strcmp(term, "dumb") != 0;
+    return !(no && *no) && machine_has_colour(to);
 }
 
 /* ---- text ---- */
@@ -166,7 +166,7 @@ void table_add(struct table *t, const char *text, enum colour colour)
 
     if (clean && t->n_cells == t->capacity) {
         size_t capacity = t->capacity ? t->capacity * 2 : 64;
-        struct table_cell *cells = reallocarray(t->cells, capacity, sizeof *cells);
+        struct table_cell *cells = realloc(t->cells, capacity * sizeof *cells);
 
         if (cells) {
             t->cells = cells;

@@ -6,6 +6,13 @@
 
 #include <hcs/error.h>
 
+/* The formats are C's own, also where the system's C library has others. */
+#ifdef __MINGW32__
+#define OUTPUT_FORMAT(fmt, args) __attribute__((format(gnu_printf, fmt, args)))
+#else
+#define OUTPUT_FORMAT(fmt, args) __attribute__((format(printf, fmt, args)))
+#endif
+
 enum colour {
     COLOUR_NONE,
     COLOUR_BOLD,
@@ -16,7 +23,7 @@ enum colour {
     COLOUR_BLUE
 };
 
-/* Whether @to gets colours: a terminal, no NO_COLOR, and not TERM=dumb. */
+/* Whether @to gets colours: a terminal that has them, and no NO_COLOR. */
 int output_has_colour(FILE *to);
 
 /* Columns that UTF-8 text takes on a terminal. */
@@ -59,7 +66,7 @@ int table_print(const struct table *t, FILE *to, int has_colour);
 void output_error(const hcs_error *err, const char *about_opt);
 
 /* "hcs: TEXT" on stderr. */
-__attribute__((format(printf, 1, 2))) void output_fail(const char *format, ...);
+OUTPUT_FORMAT(1, 2) void output_fail(const char *format, ...);
 
 /* Flush stdout.  0, or -1 after saying that it could not be written. */
 int output_finish(void);

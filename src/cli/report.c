@@ -11,7 +11,10 @@
 
 #include "cli.h"
 
-#define COMMAND_SHOWN 100 /* bytes of a command line in a table */
+enum {
+    COMMAND_SHOWN = 100, /* bytes of a command line in a table, more or less */
+    COMMAND_SIZE = 2 * COMMAND_SHOWN + 16
+};
 
 /* ---- exit statuses ---- */
 
@@ -159,6 +162,17 @@ static json_t *event_to_json(const hcs_event *event)
     return json;
 }
 
+static char *copy_of(const char *text, size_t n)
+{
+    char *copy = malloc(n + 1);
+
+    if (copy) {
+        memcpy(copy, text, n);
+        copy[n] = '\0';
+    }
+    return copy;
+}
+
 /* The detail as it may stand in a line of JSON: byte for byte, but for newlines between its values.
  */
 static char *detail_json(const hcs_event *event)
@@ -169,7 +183,7 @@ static char *detail_json(const hcs_event *event)
     char *text;
 
     if (json) {
-        text = strndup(event->detail, event->detail_length);
+        text = copy_of(event->detail, event->detail_length);
         for (char *c = text; c && *c; c++)
             if (*c == '\n' || *c == '\r')
                 *c = ' ';
@@ -218,33 +232,28 @@ static int is_plain(const char *word)
                                  "_./-+=:,@%^") == strlen(word);
 }
 
-/* The arguments of a program as one would type them, cut when long.  Owned. */
-static char *command_words(const json_t *arguments)
+/* The arguments of a program as one would type them, cut when long. */
+static const char *command_words(const json_t *arguments, char text[COMMAND_SIZE])
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *to = open_memstream(&text, &size);
-    size_t i;
+    size_t i, at = 0;
     json_t *item;
 
-    if (!to)
-        return NULL;
+    text[0] = '\0';
     json_array_foreach(arguments, i, item)
     {
         const char *word = json_string_value(item);
 
         if (!word)
             continue;
-        if (ftell(to) > COMMAND_SHOWN) {
-            fputs(" ...", to);
+        if (at > COMMAND_SHOWN) {
+            snprintf(text + at, COMMAND_SIZE - at, " ...");
             break;
         }
-        fprintf(to, is_plain(word) ? "%s%.*s" : "%s'%.*s'", i ? " " : "", COMMAND_SHOWN, word);
+        at +=
+            (size_t) snprintf(text + at, COMMAND_SIZE - at, is_plain(word) ? "%s%.*s" : "%s'%.*s'",
+                              i ? " " : "", COMMAND_SHOWN, word);
     }
-    if (fclose(to) == 0)
-        return text;
-    free(text);
-    return NULL;
+    return text;
 }
 
 _printf_(1, 2) static char *format(const char *pattern, ...)
@@ -272,9 +281,9 @@ static char *created_words(const hcs_event *event)
 static char *started_words(const hcs_event *event, const json_t *detail)
 {
     const json_t *arguments = json_object_get(detail, "CommandArgs");
-    _cleanup_(free_dropp) char *command = command_words(arguments);
     const char *line = json_string_value(json_object_get(detail, "CommandLine"));
-    const char *shown = command && *command ? command : line ? line : "";
+    char command[COMMAND_SIZE];
+    const char *shown = *command_words(arguments, command) ? command : line ? line : "";
 
     return format("process %u started%s%s", (unsigned) event->process_id, *shown ? ": " : "",
                   shown);

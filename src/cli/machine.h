@@ -1,0 +1,33 @@
+/* machine.h - what hcs needs of the operating system: once for each. */
+#ifndef HCS_CLI_MACHINE_H
+#define HCS_CLI_MACHINE_H
+
+#include <stdint.h>
+#include <stdio.h>
+#include <time.h>
+
+#include <hcs/host.h>
+
+/* The first thing main() does: standard handles that can be relied on, arguments and output in
+ * UTF-8.  -1 when there is no use in going on. */
+int machine_begin(int *argc, char ***argv);
+
+/* Whether @to is a terminal that understands colours. */
+int machine_has_colour(FILE *to);
+
+/* Open for reading; NULL with errno. */
+FILE *machine_open(const char *path);
+
+/* Milliseconds of a clock that nobody sets. */
+int64_t machine_now_ms(void);
+
+/* 0, or -1 when there is none. */
+int machine_random(uint32_t *out);
+
+/* 0, or -1. */
+int machine_local_time(time_t seconds, struct tm *out);
+
+/* Wait until @pollable is readable.  1: whoever reads the standard output has left first. */
+int machine_wait_or_reader_gone(hcs_pollable pollable);
+
+#endif

@@ -1,0 +1,59 @@
+/* machine_linux.c - what hcs needs of Linux. */
+#include "machine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+/* A descriptor below 3 that is closed would be taken by a socket, and a program's output end up in
+ * it. */
+int machine_begin(int *argc, char ***argv)
+{
+    (void) argc;
+    (void) argv;
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) != fd)
+            return -1;
+    return 0;
+}
+
+int machine_has_colour(FILE *to)
+{
+    const char *term = getenv("TERM");
+
+    return isatty(fileno(to)) && term && strcmp(term, "dumb") != 0;
+}
+
+FILE *machine_open(const char *path)
+{
+    return fopen(path, "re");
+}
+
+int64_t machine_now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t) t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int machine_random(uint32_t *out)
+{
+    return getrandom(out, sizeof *out, 0) == (ssize_t) sizeof *out ? 0 : -1;
+}
+
+int machine_local_time(time_t seconds, struct tm *out)
+{
+    return localtime_r(&seconds, out) ? 0 : -1;
+}
+
+int machine_wait_or_reader_gone(hcs_pollable pollable)
+{
+    struct pollfd fds[] = { { pollable, POLLIN, 0 }, { STDOUT_FILENO, 0, 0 } };
+
+    return poll(fds, 2, -1) > 0 && fds[1].revents & POLLERR;
+}

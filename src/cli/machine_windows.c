@@ -1,0 +1,115 @@
+/* machine_windows.c - what hcs needs of Windows.
+ *
+ * Owns the code page of the console while hcs runs.  Promises UTF-8 inside and outside, whatever
+ * the system's code page is. */
+#define _CRT_RAND_S
+#include "machine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <io.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WIN32_LEAN_AND_MEAN
+#include <windows.h>
+
+#include <shellapi.h>
+
+/* Owned; NULL when out of memory. */
+static char *utf8_of(const wchar_t *wide)
+{
+    int n = WideCharToMultiByte(CP_UTF8, 0, wide, -1, NULL, 0, NULL, NULL);
+    char *text = n > 0 ? malloc((size_t) n) : NULL;
+
+    if (text)
+        WideCharToMultiByte(CP_UTF8, 0, wide, -1, text, n, NULL, NULL);
+    return text;
+}
+
+static UINT code_page_before;
+
+static void restore_code_page(void)
+{
+    SetConsoleOutputCP(code_page_before);
+}
+
+/* What we write are UTF-8 bytes with plain newlines, into a file, a pipe or a console. */
+static void begin_output(void)
+{
+    _setmode(_fileno(stdout), _O_BINARY);
+    _setmode(_fileno(stderr), _O_BINARY);
+    _setmode(_fileno(stdin), _O_BINARY);
+    code_page_before = GetConsoleOutputCP();
+    if (code_page_before && code_page_before != CP_UTF8 && SetConsoleOutputCP(CP_UTF8))
+        atexit(restore_code_page);
+}
+
+/* The arguments that the C library got are in the system's code page, where most names have no
+ * letters.  What is made here lives as long as the process. */
+int machine_begin(int *argc, char ***argv)
+{
+    wchar_t **wide = CommandLineToArgvW(GetCommandLineW(), argc);
+    char **narrow = wide ? calloc((size_t) *argc + 1, sizeof *narrow) : NULL;
+
+    for (int i = 0; narrow && i < *argc; i++) {
+        narrow[i] = utf8_of(wide[i]);
+        if (!narrow[i])
+            return -1;
+    }
+    LocalFree(wide);
+    if (!narrow)
+        return -1;
+    *argv = narrow;
+    begin_output();
+    return 0;
+}
+
+int machine_has_colour(FILE *to)
+{
+    HANDLE console = (HANDLE) _get_osfhandle(_fileno(to));
+    DWORD mode;
+
+    return GetConsoleMode(console, &mode) &&
+           SetConsoleMode(console, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING);
+}
+
+FILE *machine_open(const char *path)
+{
+    int n = MultiByteToWideChar(CP_UTF8, 0, path, -1, NULL, 0);
+    wchar_t *wide = n > 0 ? calloc((size_t) n, sizeof *wide) : NULL;
+    FILE *f = NULL;
+
+    errno = ENOMEM;
+    if (wide && MultiByteToWideChar(CP_UTF8, 0, path, -1, wide, n) == n)
+        f = _wfopen(wide, L"rbN");
+    free(wide);
+    return f;
+}
+
+int64_t machine_now_ms(void)
+{
+    return (int64_t) GetTickCount64();
+}
+
+int machine_random(uint32_t *out)
+{
+    unsigned int number;
+
+    if (rand_s(&number) != 0)
+        return -1;
+    *out = number;
+    return 0;
+}
+
+int machine_local_time(time_t seconds, struct tm *out)
+{
+    return localtime_s(out, &seconds) == 0 ? 0 : -1;
+}
+
+/* A pipe cannot tell that nobody reads it; the next write does. */
+int machine_wait_or_reader_gone(hcs_pollable pollable)
+{
+    WaitForSingleObject(pollable, INFINITE);
+    return 0;
+}
