@@ -39,6 +39,11 @@ bool link_wait(const struct varlink *link, uint64_t deadline)
     return fd_wait(varlink_fd(link), varlink_events(link), deadline);
 }
 
+void link_hang_up(const struct varlink *link)
+{
+    shutdown(varlink_fd(link), SHUT_RDWR);
+}
+
 hcs_result link_watch_init(struct link_watch *w, const struct varlink *link, hcs_error *err)
 {
     (void) err;
@@ -59,7 +64,7 @@ void link_watch_read(struct link_watch *w)
 void link_watch_hang_up(struct link_watch *w, const struct varlink *link)
 {
     (void) w;
-    shutdown(varlink_fd(link), SHUT_RDWR);
+    link_hang_up(link);
 }
 
 bool link_watch_wait(const struct link_watch *w, uint64_t deadline)
@@ -106,6 +111,16 @@ hcs_result watch_add(struct watch *w, const struct varlink *link, hcs_error *err
 void watch_forget(struct watch *w)
 {
     w->link = NULL; /* the epoll forgets what is closed */
+}
+
+hcs_result watch_add_other(struct watch *w, const struct link_watch *other, hcs_error *err)
+{
+    return epoll_add(w->both, other->pollable, err);
+}
+
+void watch_remove_other(struct watch *w, const struct link_watch *other)
+{
+    (void) epoll_ctl(w->both, EPOLL_CTL_DEL, other->pollable, NULL);
 }
 
 void watch_set(struct watch *w, bool set)

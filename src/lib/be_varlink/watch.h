@@ -4,6 +4,7 @@
 #ifndef HCS_LIB_VARLINK_WATCH_H
 #define HCS_LIB_VARLINK_WATCH_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "varlink.h"
@@ -13,6 +14,9 @@
  * it was one of the former.  Without memory the answer is true: whoever asked looks again. */
 bool link_wait_readable(const struct varlink *link, uint64_t deadline);
 bool link_wait(const struct varlink *link, uint64_t deadline);
+
+/* No more of @link: it is readable for good, to its end. */
+void link_hang_up(const struct varlink *link);
 
 /* A pollable of a link alone. */
 struct link_watch {
@@ -38,6 +42,11 @@ struct watch {
     hcs_pollable both;
     bool set;                   /* guarded by the owner's lock, as the two calls that say so */
     const struct varlink *link; /* NULL: none, or forgotten */
+#ifdef _WIN32
+    hcs_pollable other; /* event of the other's watch; NULL: there is none */
+    void *other_wait;   /* the system's, which sets ours when it is set, once */
+    atomic_int other_came;
+#endif
 };
 
 _must_use_ hcs_result watch_init(struct watch *w, hcs_error *err);
@@ -46,6 +55,12 @@ void watch_done(struct watch *w); /* of one that failed to begin, too */
 /* Watch a link too, until it is forgotten, which must be before it is dropped. */
 _must_use_ hcs_result watch_add(struct watch *w, const struct varlink *link, hcs_error *err);
 void watch_forget(struct watch *w);
+
+/* Watch the link of something else that is waited for, by its own watch; until it is removed, which
+ * must be before it is dropped. */
+_must_use_ hcs_result watch_add_other(struct watch *w, const struct link_watch *other,
+                                      hcs_error *err);
+void watch_remove_other(struct watch *w, const struct link_watch *other);
 
 /* With the owner's lock held: readable without the link, or only with it. */
 void watch_set(struct watch *w, bool set);

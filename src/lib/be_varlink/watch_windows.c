@@ -48,6 +48,11 @@ bool link_wait(const struct varlink *link, uint64_t deadline)
     return socket_wait_until(varlink_fd(link), varlink_events(link), deadline);
 }
 
+void link_hang_up(const struct varlink *link)
+{
+    shutdown((SOCKET) varlink_fd(link), SD_BOTH);
+}
+
 /* ---- a link alone ---- */
 
 hcs_result link_watch_init(struct link_watch *w, const struct varlink *link, hcs_error *err)
@@ -82,7 +87,7 @@ void link_watch_read(struct link_watch *w)
 void link_watch_hang_up(struct link_watch *w, const struct varlink *link)
 {
     WSAEventSelect((SOCKET) varlink_fd(link), NULL, 0);
-    shutdown((SOCKET) varlink_fd(link), SD_BOTH);
+    link_hang_up(link);
     SetEvent(w->pollable);
 }
 
@@ -122,12 +127,68 @@ void watch_forget(struct watch *w)
     w->link = NULL;
 }
 
+/* A socket sets one event at most, so what the other one says is passed on by a thread of the
+ * system, once: the other's event may stay set for good. */
+static VOID CALLBACK other_came(PVOID watch, BOOLEAN timed_out)
+{
+    struct watch *w = watch;
+
+    (void) timed_out;
+    atomic_store(&w->other_came, 1);
+    SetEvent(w->both);
+}
+
+static int other_wait(struct watch *w)
+{
+    atomic_store(&w->other_came, 0);
+    if (RegisterWaitForSingleObject(&w->other_wait, w->other, other_came, w, INFINITE,
+                                    WT_EXECUTEINWAITTHREAD | WT_EXECUTEONLYONCE))
+        return 0;
+    w->other_wait = NULL;
+    return -1;
+}
+
+static void other_end(struct watch *w)
+{
+    if (w->other_wait)
+        UnregisterWaitEx(w->other_wait, INVALID_HANDLE_VALUE);
+    w->other_wait = NULL;
+}
+
+hcs_result watch_add_other(struct watch *w, const struct link_watch *other, hcs_error *err)
+{
+    w->other = other->pollable;
+    if (other_wait(w) == 0)
+        return HCS_OK;
+    w->other = NULL;
+    return fail_os(err, result_from_os(GetLastError()), (int) GetLastError(), "stream.open",
+                   "watch an operation");
+}
+
+void watch_remove_other(struct watch *w, const struct link_watch *other)
+{
+    (void) other;
+    other_end(w);
+    w->other = NULL;
+}
+
+/* Whether the other one has something again; if that cannot be waited for, say so: it is looked at.
+ */
+static bool other_again(struct watch *w)
+{
+    if (w->other_wait && !atomic_load(&w->other_came))
+        return false;
+    other_end(w);
+    return other_wait(w) < 0;
+}
+
 void watch_set(struct watch *w, bool set)
 {
     w->set = set;
     if (!set) {
         wake_clear(&w->flag);
-        set = w->link && socket_wait(varlink_fd(w->link), POLLIN, 0);
+        set = (w->link && socket_wait(varlink_fd(w->link), POLLIN, 0)) ||
+              (w->other && other_again(w));
     }
     if (set)
         wake_set(&w->flag);
