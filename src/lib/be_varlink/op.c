@@ -77,6 +77,17 @@ bool vl_op_done(struct vl_op *op)
     return done;
 }
 
+bool vl_op_was_done(struct vl_op *op)
+{
+    bool done;
+
+    assert(op);
+    lock_take(&op->lock);
+    done = op->done;
+    lock_give(&op->lock);
+    return done;
+}
+
 hcs_result vl_op_result(struct vl_op *op, hcs_error *err)
 {
     assert(op && op->done);

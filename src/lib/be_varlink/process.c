@@ -274,6 +274,28 @@ static hcs_result process_signal(struct vl_process *process, int signal, hcs_err
                      &reply, err);
 }
 
+hcs_result vl_process_open(hcs_system *public, uint32_t process_id, hcs_process **out,
+                           hcs_error *err)
+{
+    _cleanup_(process_dropp) struct vl_process *process = NULL;
+    struct vl_system *system = vl_system_of(public);
+    uint64_t incarnation = 0;
+    hcs_result r;
+
+    r = vl_system_incarnation(system, &incarnation, err);
+    if (r >= 0)
+        r = process_new(system, incarnation, &process, err);
+    if (r < 0)
+        return r;
+    process->id = process_id;
+    /* Signal 0 asks, as with kill(2). */
+    r = process_signal(process, 0, err);
+    if (r < 0)
+        return r;
+    *out = &(TAKE(process))->head;
+    return HCS_OK;
+}
+
 hcs_result vl_process_signal(hcs_process *process, int signal, hcs_error *err)
 {
     return process_signal(vl_process_of(process), signal, err);
