@@ -474,6 +474,12 @@ static void output_process(struct varlink *v)
     }
 }
 
+void varlink_flush(struct varlink *v)
+{
+    assert(v);
+    output_process(v);
+}
+
 hcs_result varlink_process(struct varlink *v, hcs_error *err)
 {
     assert(v);
