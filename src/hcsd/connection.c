@@ -1,11 +1,12 @@
 /* connection.c - one client: its socket, the call under way, its stream.
  * Owns:    the Varlink connection and what hangs on it; all of it ends with the connection.
- * Users:   listen.c makes one for each client; methods.c and sink.c answer through it.  Loop thread
- * only. Promise: one call at a time, in order; a client that is slow, silent or broken costs
- * bounded memory and harms nobody else. */
+ * Users:   listen.c and tcp.c make one for each client; methods.c, sink.c and stranger.c answer
+ * through it.  Loop thread only. Promise: one call at a time, in order; a client that is slow,
+ * silent or broken costs bounded memory and harms nobody else. */
 
 #include <assert.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -30,6 +31,8 @@ void connection_drop(struct connection *c)
 {
     struct server *s = c->server;
 
+    stranger_end(c);
+    ticket_drop(c->ticket);
     if (c->streaming)
         sub_close(&c->sub);
     call_drop(&c->call);
@@ -51,8 +54,10 @@ void connection_update(struct connection *c)
     uint32_t events = 0;
 
     /* while a call is under way its client may send the next one, but we do not read ahead */
-    if ((wanted & POLLIN) && !c->method && !c->closing)
+    if (((wanted & POLLIN) && !c->method && !c->closing) || c->draining)
         events |= EPOLLIN;
+    if (c->kind == CONNECTION_TCP && !varlink_peer_closed(c->varlink))
+        events |= EPOLLRDHUP;
     if ((wanted & POLLOUT) || c->again)
         events |= EPOLLOUT;
     sd_event_source_set_io_events(c->io, events);
@@ -75,7 +80,7 @@ static void reply(struct connection *c, json_t *take_message, const int *fds, si
 
     if (!c->oneway &&
         (!take_message || varlink_send(c->varlink, take_message, fds, n_fds, &err) < 0)) {
-        log_line(LOG_LINE_WARNING, "answer to a client of uid %u: %s", c->peer_uid,
+        log_line(LOG_LINE_WARNING, "answer to a client %s: %s", c->peer,
                  take_message ? err.text : "no memory");
         c->closing = 1;
     }
@@ -133,7 +138,9 @@ static void begin_calls(struct connection *c)
             break;
         sd_event_source_set_enabled(c->partial, SD_EVENT_OFF); /* the next half has its own time */
         c->oneway = 0;
-        if (r < 0)
+        if (c->is_stranger)
+            stranger_call(c, r < 0 ? NULL : message.json);
+        else if (r < 0)
             connection_reply_failure(c, &err);
         else
             method_call(c, &message);
@@ -163,33 +170,83 @@ static int is_finished(const struct connection *c)
     return !c->method && !c->streaming && !varlink_ready(c->varlink) && is_all_sent(c);
 }
 
+/* The answer of OpenStdio is the last message: from here on the connection is a standard handle.
+ * Not a byte may be read any more: it would be the program's. */
+static void hand_over(struct connection *c)
+{
+    hcs_error err = HCS_ERROR_INIT;
+    os_socket fd;
+
+    varlink_flush(c->varlink);
+    if (!is_all_sent(c)) {
+        connection_drop(c);
+        return;
+    }
+    c->io = sd_event_source_disable_unref(c->io);
+    if (varlink_detach(TAKE(c->varlink), &fd, &err) >= 0)
+        ticket_fill(TAKE(c->ticket), fd);
+    else
+        log_line(LOG_LINE_NOTICE, "standard handle of a client %s: %s", c->peer, err.text);
+    connection_drop(c);
+}
+
+/* Its client waits for nothing any more.  On TCP that looks like a client that merely sends no
+ * more: there the end of sending is the end. */
+static void on_gone(struct connection *c)
+{
+    if (c->method && c->oneway) /* it asked for no answer: what it asked goes on */
+        sd_event_source_set_enabled(c->io, SD_EVENT_OFF);
+    else
+        connection_drop(c);
+}
+
+/* What has come is too much. */
+static hcs_result refuse_too_much(struct connection *c, const hcs_error *err)
+{
+    c->oneway = 0;
+    if (c->is_stranger)
+        stranger_refuse(c, "too many bytes before the token was shown");
+    else
+        connection_reply_failure(c, err);
+    c->closing = 1;
+    return varlink_process(c->varlink, NULL) == HCS_E_SERVICE_DISCONNECT ? HCS_E_SERVICE_DISCONNECT
+                                                                         : HCS_OK;
+}
+
+static int is_over(struct connection *c, hcs_result r)
+{
+    if (c->closing && c->is_stranger)
+        return is_all_sent(c) && stranger_drain(c);
+    return (r < 0 && is_finished(c)) || (c->closing && is_all_sent(c));
+}
+
 static int on_io(sd_event_source *source, int fd, uint32_t revents, void *context)
 {
     struct connection *c = context;
     hcs_error err = HCS_ERROR_INIT;
-    hcs_result r;
+    hcs_result r = HCS_OK;
 
     (void) source;
     (void) fd;
-    if ((revents & (EPOLLHUP | EPOLLERR)) && (c->method || c->streaming)) {
-        if (c->method && c->oneway) /* it asked for no answer: what it asked goes on */
-            sd_event_source_set_enabled(c->io, SD_EVENT_OFF);
-        else
-            connection_drop(c); /* nobody is left to answer */
+    if ((revents & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) && (c->method || c->streaming)) {
+        on_gone(c);
         return 0;
     }
     c->again = 0;
-    r = varlink_process(c->varlink, &err);
-    if (r == HCS_E_WIN32_INSUFFICIENT_BUFFER && !is_busy(c)) {
-        c->oneway = 0;
-        connection_reply_failure(c, &err);
-        c->closing = 1;
-        r = varlink_process(c->varlink, NULL) == HCS_E_SERVICE_DISCONNECT ? HCS_E_SERVICE_DISCONNECT
-                                                                          : HCS_OK;
-    }
+    if (c->closing)
+        varlink_flush(c->varlink);
+    else
+        r = varlink_process(c->varlink, &err);
+    if (!is_busy(c) && (r == HCS_E_WIN32_INSUFFICIENT_BUFFER ||
+                        (c->is_stranger && varlink_partial(c->varlink) > STRANGER_BYTES)))
+        r = refuse_too_much(c, &err);
     if (r >= 0 || r == HCS_E_SERVICE_DISCONNECT)
         begin_calls(c);
-    if ((r < 0 && is_finished(c)) || (c->closing && is_all_sent(c))) {
+    if (c->ticket) {
+        hand_over(c);
+        return 0;
+    }
+    if (is_over(c, r)) {
         connection_drop(c);
         return 0;
     }
@@ -205,8 +262,8 @@ static int on_partial(sd_event_source *source, uint64_t usec, void *context)
 
     (void) source;
     (void) usec;
-    log_line(LOG_LINE_NOTICE, "a client of uid %u sent half a message and no more in %u s: closed",
-             c->peer_uid, PARTIAL_SECONDS);
+    log_line(LOG_LINE_NOTICE, "a client %s sent half a message and no more in %u s: closed",
+             c->peer, PARTIAL_SECONDS);
     connection_drop(c);
     return 0;
 }
@@ -221,30 +278,43 @@ static int add_sources(struct connection *c)
                                        PARTIAL_SECONDS * 1000000ull, 0, on_partial, c);
     if (r >= 0)
         r = sd_event_source_set_enabled(c->partial, SD_EVENT_OFF);
+    if (r >= 0 && c->kind == CONNECTION_TCP)
+        r = stranger_begin(c);
     return r;
 }
 
-void connection_new(struct server *s, int take_fd)
+/* Who it is, for the log. */
+static void name_peer(struct connection *c, os_socket fd)
 {
-    struct connection *c = calloc(1, sizeof *c);
     struct ucred peer = { .uid = (uid_t) -1 };
     socklen_t size = sizeof peer;
+
+    if (c->kind == CONNECTION_UNIX && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0)
+        snprintf(c->peer, sizeof c->peer, "of uid %u", peer.uid);
+    else
+        strcpy(c->peer, c->kind == CONNECTION_UNIX ? "of an unknown uid" : "over TCP");
+}
+
+void connection_new(struct server *s, os_socket take_fd, enum connection_kind kind)
+{
+    struct connection *c = calloc(1, sizeof *c);
     hcs_error err = HCS_ERROR_INIT;
 
     if (!c) {
         close(take_fd);
         return;
     }
-    (void) getsockopt(take_fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
     c->server = s;
-    c->peer_uid = peer.uid;
+    c->kind = kind;
+    name_peer(c, take_fd);
     c->back_fds[0] = c->back_fds[1] = c->back_fds[2] = -1;
     list_init(&c->link);
+    list_init(&c->stranger_link);
     call_init(&c->call, NULL);
     list_append(&s->connections, &c->link);
     s->n_connections++;
     if (varlink_new(take_fd, IN_MAX, OUT_MAX, &c->varlink, &err) < 0 || add_sources(c) < 0) {
-        log_line(LOG_LINE_WARNING, "client of uid %u: %s", c->peer_uid, err.text);
+        log_line(LOG_LINE_WARNING, "client %s: %s", c->peer, err.text);
         connection_drop(c);
         return;
     }

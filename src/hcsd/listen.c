@@ -44,7 +44,7 @@ static int on_connection(sd_event_source *source, int fd, uint32_t revents, void
         close(client);
         return 0;
     }
-    connection_new(s, client);
+    connection_new(s, client, CONNECTION_UNIX);
     return 0;
 }
 
@@ -206,9 +206,9 @@ static int on_idle(sd_event_source *source, uint64_t usec, void *context)
         s->listen_fd = -1;
         return sd_event_exit(s->loop, 0);
     }
-    connection_new(s, client);
+    connection_new(s, client, CONNECTION_UNIX);
     while ((client = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
-        connection_new(s, client);
+        connection_new(s, client, CONNECTION_UNIX);
     s->listening = sd_event_source_disable_unref(s->listening);
     fd_drop(&s->listen_fd);
     if (bind_socket(s, NULL) < 0 || watch(s, NULL) < 0)

@@ -36,6 +36,8 @@ struct settings {
     const char *run_dir;
     const char *runtime;
     const char *keeper;
+    const char *tcp;
+    const char *token_file;
     unsigned long idle_exit_s;
     int has_idle_exit;
     int automatic;
@@ -60,6 +62,10 @@ static const char help[] =
     "  --runtime PROGRAM  the OCI runtime to use (default: crun, then runc)\n"
     "  --keeper PROGRAM   the hcs-keeper to use (default: $HCS_KEEPER, the installed one)\n"
     "  --shared           others use this service too: refuse isolation none\n"
+    "  --tcp ADDRESS:PORT listen here too, for programs that cannot pass file descriptors (those\n"
+    "                     under Wine): 127.0.0.1:0 takes a free port.  The loopback only\n"
+    "  --token-file FILE  with --tcp: port and token for clients over TCP are written here, for\n"
+    "                     this user alone\n"
     "  --idle-exit SEC    leave after so long without systems and clients; 0: stay (default: 0,\n"
     "                     60 with --auto)\n"
     "  --auto             started by a client: the socket is descriptor 3\n"
@@ -112,6 +118,27 @@ _printf_(1, 2) static int usage_error(const char *format, ...)
     return 2;
 }
 
+/* As parse(). */
+static int check_tcp(const struct settings *settings)
+{
+    struct loopback address;
+    hcs_error err = HCS_ERROR_INIT;
+
+    if (!settings->tcp != !settings->token_file)
+        return 1 + usage_error(settings->tcp
+                                   ? "--tcp needs --token-file FILE: clients read the token there"
+                                   : "--token-file has no meaning without --tcp");
+    if (!settings->tcp)
+        return 0;
+    if (loopback_parse(settings->tcp, "hcsd.tcp", &address, &err) < 0)
+        return 1 + usage_error("--tcp %s", err.text);
+    if (settings->idle_exit_s > 0)
+        return 1 + usage_error("--idle-exit %lu and --tcp do not go together: clients over TCP "
+                               "cannot start the service again",
+                               settings->idle_exit_s);
+    return 0;
+}
+
 /* 0 go on, otherwise the exit status plus 1. */
 static int parse(int argc, char **argv, struct settings *out, int *out_log_level)
 {
@@ -124,6 +151,8 @@ static int parse(int argc, char **argv, struct settings *out, int *out_log_level
         { "run-dir", required_argument, NULL, 'r' },
         { "runtime", required_argument, NULL, 'R' },
         { "keeper", required_argument, NULL, 'k' },
+        { "tcp", required_argument, NULL, 'T' },
+        { "token-file", required_argument, NULL, 'f' },
         { "idle-exit", required_argument, NULL, 'i' },
         { "probe", no_argument, NULL, 'p' },
         { "log-level", required_argument, NULL, 'l' },
@@ -159,6 +188,12 @@ static int parse(int argc, char **argv, struct settings *out, int *out_log_level
         case 'k':
             out->keeper = optarg;
             break;
+        case 'T':
+            out->tcp = optarg;
+            break;
+        case 'f':
+            out->token_file = optarg;
+            break;
         case 'p':
             out->probe = 1;
             break;
@@ -188,7 +223,7 @@ static int parse(int argc, char **argv, struct settings *out, int *out_log_level
         return 1 + usage_error("unexpected argument '%s'", argv[optind]);
     if (strcmp(out->driver, "oci") != 0 && strcmp(out->driver, "fake") != 0)
         return 1 + usage_error("--driver '%s' is neither oci nor fake", out->driver);
-    return 0;
+    return check_tcp(out);
 }
 
 /* ---- where things are ---- */
@@ -365,18 +400,35 @@ static hcs_result open_log(struct parts *p, hcs_error *err)
     return evlog_open(p->server.loop, &options, &p->log, err);
 }
 
+/* The port is taken early, so that a clash is told at once, and served last. */
+static hcs_result begin_tcp(struct server *s, const struct settings *settings, hcs_error *err)
+{
+    struct loopback address;
+    hcs_result r;
+
+    if (!settings->tcp)
+        return HCS_OK;
+    r = loopback_parse(settings->tcp, "hcsd.tcp", &address, err);
+    return r < 0 ? r : tcp_begin(s, &address, settings->token_file, err);
+}
+
+/* A service that clients over TCP use stays: they could not start it again. */
+static uint64_t idle_exit_us(const struct settings *settings)
+{
+    if (settings->has_idle_exit)
+        return 1000000ull * settings->idle_exit_s;
+    return settings->automatic && !settings->tcp ? 1000000ull * AUTO_IDLE_SECONDS : 0;
+}
+
 static hcs_result begin(struct parts *p, const struct settings *settings, hcs_error *err)
 {
     struct server *s = &p->server;
     hcs_result r;
 
-    list_init(&s->connections);
     s->listen_fd = s->null_fd = -1;
     s->started_ns = clock_realtime_ns();
     s->activated = !settings->automatic && sd_listen_fds(0) > 0;
-    s->idle_exit_us = 1000000ull * (settings->has_idle_exit ? settings->idle_exit_s
-                                    : settings->automatic   ? AUTO_IDLE_SECONDS
-                                                            : 0);
+    s->idle_exit_us = idle_exit_us(settings);
     s->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     p->default_socket = settings->socket_path ? strdup(settings->socket_path) : default_socket();
     if (!p->default_socket && sd_listen_fds(0) <= 0)
@@ -386,6 +438,8 @@ static hcs_result begin(struct parts *p, const struct settings *settings, hcs_er
         return fail(err, HCS_E_INVALIDARG, "hcsd.start", "socket '%s' is not an absolute path",
                     p->default_socket);
     r = listen_begin(s, p->default_socket, err);
+    if (r >= 0)
+        r = begin_tcp(s, settings, err);
     if (r >= 0)
         r = find_dirs(p, settings, err);
     if (r >= 0)
@@ -398,7 +452,7 @@ static hcs_result begin(struct parts *p, const struct settings *settings, hcs_er
     }
     if (r >= 0)
         r = engine_recover(s->engine, err);
-    return r;
+    return r < 0 ? r : tcp_serve(s, err);
 }
 
 static void end(struct parts *p)
@@ -406,8 +460,9 @@ static void end(struct parts *p)
     struct server *s = &p->server;
 
     listen_end(s);
-    if (s->connections.next)
-        list_for_each(&s->connections, n) connection_drop(container_of(n, struct connection, link));
+    tcp_end(s);
+    list_for_each(&s->connections, n) connection_drop(container_of(n, struct connection, link));
+    tickets_drop(s);
     s->idle = sd_event_source_disable_unref(s->idle);
     s->stopping = sd_event_source_disable_unref(s->stopping);
     engine_drop(s->engine);
@@ -491,6 +546,10 @@ static int run(const struct settings *settings)
     hcs_error err = HCS_ERROR_INIT;
     int r = sd_event_default(&p.server.loop);
 
+    list_init(&p.server.connections);
+    list_init(&p.server.tickets);
+    p.server.ticket_us = TICKET_SECONDS * 1000000ull;
+    tcp_init(&p.server.tcp);
     p.server.connections_max = connections_max();
     if (r >= 0)
         r = add_signals(&p.server);

@@ -18,7 +18,7 @@
 #include "interface_text.h"
 #include "server.h"
 
-#define PARAMETERS_MAX 8
+#define PARAMETERS_MAX 10 /* and one that ends them */
 
 enum type { TEXT, NUMBER };
 
@@ -34,6 +34,9 @@ struct method {
     void (*begin)(struct connection *c, const json_t *parameters, struct varlink_message *message);
     json_t *(*format)(struct connection *c, const struct answer *answer);
 };
+
+static const char *const stdio_names[] = { "stdin", "stdout", "stderr" };
+static const char *const ticket_names[] = { "stdinTicket", "stdoutTicket", "stderrTicket" };
 
 /* ---- parameters ---- */
 
@@ -143,13 +146,12 @@ static json_t *format_systems(struct connection *c, const struct answer *answer)
 
 static json_t *format_process(struct connection *c, const struct answer *answer)
 {
-    static const char *const names[] = { "stdin", "stdout", "stderr" };
     json_t *json = json_pack("{s:I}", "processId", (json_int_t) answer->process_id);
     int index = 0;
 
     for (int i = 0; json && i < 3; i++)
         if (c->back_fds[i] >= 0)
-            json_object_set_new(json, names[i], json_integer(index++));
+            json_object_set_new(json, stdio_names[i], json_integer(index++));
     return json;
 }
 
@@ -196,39 +198,80 @@ static void fail_call(struct connection *c, const hcs_error *err)
     connection_call_done(c);
 }
 
-/* One standard handle of a new process: the client's, a new pipe, or /dev/null.  Owned. */
-static hcs_result choose_handle(struct connection *c, const json_t *p,
-                                struct varlink_message *message, int which, int want_pipe, int *out,
-                                hcs_error *err)
+/* A descriptor that came with the call.  Owned. */
+static hcs_result given_handle(const json_t *index, const struct varlink_message *message,
+                               int which, int want_pipe, int *out, hcs_error *err)
 {
-    static const char *const names[] = { "stdin", "stdout", "stderr" };
-    const json_t *index = json_object_get(p, names[which]);
+    json_int_t i = json_integer_value(index);
+
+    if (want_pipe)
+        return fail(err, HCS_E_INVALIDARG, "hcsd.process",
+                    "%s is given, and the document asks for a pipe too", stdio_names[which]);
+    if (i >= (json_int_t) message->n_fds)
+        return fail(err, HCS_E_INVALIDARG, "hcsd.process",
+                    "%s is file descriptor %lld of the call, which has %zu", stdio_names[which],
+                    (long long) i, message->n_fds);
+    *out = fcntl(message->fds[i], F_DUPFD_CLOEXEC, 3);
+    return HCS_OK;
+}
+
+/* A new pipe; the client's end travels with the answer. */
+static hcs_result new_pipe(struct connection *c, int which, int *out, hcs_error *err)
+{
     int ends[2];
 
-    if (json_is_integer(index)) {
-        json_int_t i = json_integer_value(index);
-
-        if (want_pipe)
-            return fail(err, HCS_E_INVALIDARG, "hcsd.process",
-                        "%s is given, and the document asks for a pipe too", names[which]);
-        if (i >= (json_int_t) message->n_fds)
-            return fail(err, HCS_E_INVALIDARG, "hcsd.process",
-                        "%s is file descriptor %lld of the call, which has %zu", names[which],
-                        (long long) i, message->n_fds);
-        *out = fcntl(message->fds[i], F_DUPFD_CLOEXEC, 3);
-    } else if (want_pipe) {
-        if (pipe2(ends, O_CLOEXEC) < 0)
-            return fail_os(err, result_from_errno(errno), errno, "hcsd.process", "pipe for %s",
-                           names[which]);
-        *out = ends[which == 0 ? 0 : 1];
-        c->back_fds[which] = ends[which == 0 ? 1 : 0];
-    } else {
-        *out = fcntl(c->server->null_fd, F_DUPFD_CLOEXEC, 3);
-    }
-    if (*out < 0)
-        return fail_os(err, result_from_errno(errno), errno, "hcsd.process", "%s of the process",
-                       names[which]);
+    if (c->kind == CONNECTION_TCP)
+        return fail(err, HCS_E_WIN32_NOT_SUPPORTED, "hcsd.process",
+                    "the document asks for a pipe as %s, and over TCP none can be passed: open a "
+                    "connection with OpenStdio and name it as %s",
+                    stdio_names[which], ticket_names[which]);
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return fail_os(err, result_from_errno(errno), errno, "hcsd.process", "pipe for %s",
+                       stdio_names[which]);
+    *out = ends[which == 0 ? 0 : 1];
+    c->back_fds[which] = ends[which == 0 ? 1 : 0];
     return HCS_OK;
+}
+
+/* One standard handle of a new process: that of its ticket, the client's, a new pipe, or /dev/null.
+ * Owned; *@out is that of the ticket, if there was one. */
+static hcs_result choose_handle(struct connection *c, const json_t *p,
+                                const struct varlink_message *message, int which, int want_pipe,
+                                int *out, hcs_error *err)
+{
+    const json_t *index = json_object_get(p, stdio_names[which]);
+    const char *ticket = text_of(p, ticket_names[which]);
+    hcs_result r = HCS_OK;
+
+    if (ticket && json_is_integer(index))
+        return fail(err, HCS_E_INVALIDARG, "hcsd.process", "both %s and %s are given",
+                    stdio_names[which], ticket_names[which]);
+    if (ticket && *out < 0)
+        return fail(err, HCS_E_WIN32_NOT_FOUND, "hcsd.process",
+                    "%s '%.40s' is of no connection that waits for its program (it waits %u s)",
+                    ticket_names[which], ticket, TICKET_SECONDS);
+    if (ticket)
+        return HCS_OK;
+    if (json_is_integer(index))
+        r = given_handle(index, message, which, want_pipe, out, err);
+    else if (want_pipe)
+        r = new_pipe(c, which, out, err);
+    else
+        *out = fcntl(c->server->null_fd, F_DUPFD_CLOEXEC, 3);
+    if (r >= 0 && *out < 0)
+        return fail_os(err, result_from_errno(errno), errno, "hcsd.process", "%s of the process",
+                       stdio_names[which]);
+    return r;
+}
+
+/* What the call has tickets for, whatever becomes of the call: nobody else will claim them. */
+static void take_tickets(struct server *s, const json_t *p, int fds[3])
+{
+    for (int i = 0; i < 3; i++) {
+        const char *ticket = text_of(p, ticket_names[i]);
+
+        fds[i] = ticket ? ticket_take(s, ticket) : -1;
+    }
 }
 
 static void begin_process_create(struct connection *c, const json_t *p,
@@ -236,9 +279,10 @@ static void begin_process_create(struct connection *c, const json_t *p,
 {
     _cleanup_(doc_process_dropp) struct doc_process *doc = NULL;
     hcs_error err = HCS_ERROR_INIT;
-    int fds[3] = { -1, -1, -1 };
+    int fds[3];
     hcs_result r = doc_process_parse(text_of(p, "parameters"), &doc, &err);
 
+    take_tickets(c->server, p, fds);
     for (int i = 0; r >= 0 && i < 3; i++) {
         int pipes[] = { doc->create_stdin_pipe, doc->create_stdout_pipe, doc->create_stderr_pipe };
 
@@ -251,6 +295,39 @@ static void begin_process_create(struct connection *c, const json_t *p,
         fail_call(c, &err);
     for (int i = 0; i < 3; i++)
         fd_drop(&fds[i]);
+}
+
+static void begin_open_stdio(struct connection *c, const json_t *p, struct varlink_message *message)
+{
+    struct ticket *ticket = NULL;
+    hcs_error err = HCS_ERROR_INIT;
+    json_t *parameters;
+
+    (void) p;
+    (void) message;
+    if (ticket_new(c->server, &ticket, &err) < 0) {
+        fail_call(c, &err);
+        return;
+    }
+    parameters = json_pack("{s:s}", "ticket", ticket_name(ticket));
+    connection_reply(c, parameters, 0);
+    json_decref(parameters);
+    c->ticket = ticket; /* the connection is handed over when it has nothing else to do */
+    c->closing = 1;
+    connection_call_done(c);
+}
+
+static void begin_authenticate(struct connection *c, const json_t *p,
+                               struct varlink_message *message)
+{
+    hcs_error err = HCS_ERROR_INIT;
+
+    (void) p;
+    (void) message;
+    fail(&err, HCS_E_INVALID_STATE, "hcsd.authenticate", "%s",
+         c->kind == CONNECTION_TCP ? "this connection has shown the token already"
+                                   : "only connections over TCP show a token");
+    fail_call(c, &err);
 }
 
 /* A process id as the engine has it; one that is out of range is that of no process. */
@@ -365,6 +442,10 @@ static void begin_info(struct connection *c, const json_t *p, struct varlink_mes
     if (parameters && s->no_namespaces)
         json_object_set_new(json_object_get(parameters, "info"), "noContainers",
                             json_string(s->no_namespaces));
+    if (parameters && s->tcp.listen_fd != SOCKET_NONE)
+        json_object_set_new(json_object_get(parameters, "info"), "tcp",
+                            json_pack("{s:i, s:I}", "port", (int) s->tcp.address.port, "refused",
+                                      (json_int_t) s->tcp.refused));
     connection_reply(c, parameters, 0);
     json_decref(parameters);
     connection_call_done(c);
@@ -432,6 +513,7 @@ static void begin_description(struct connection *c, const json_t *p,
     }
 
 static const struct method methods[] = {
+    { "Authenticate", { { "token", TEXT, 1 } }, begin_authenticate, NULL },
     { "GetInfo", { { 0 } }, begin_info, NULL },
     { "CreateSystem", { ID, { "document", TEXT, 1 } }, begin_create, format_system },
     { "OpenSystem", { ID }, begin_open, format_system },
@@ -442,13 +524,17 @@ static const struct method methods[] = {
     { "GetSystemProperties", { ID, INCARNATION }, begin_properties, format_properties },
     { "ListSystems", { { "query", TEXT, 0 } }, begin_list, format_systems },
     { "ForgetSystem", { ID, INCARNATION }, begin_forget, NULL },
+    { "OpenStdio", { { 0 } }, begin_open_stdio, NULL },
     { "CreateProcess",
       { ID,
         INCARNATION,
         { "parameters", TEXT, 1 },
         { "stdin", NUMBER, 0 },
         { "stdout", NUMBER, 0 },
-        { "stderr", NUMBER, 0 } },
+        { "stderr", NUMBER, 0 },
+        { "stdinTicket", TEXT, 0 },
+        { "stdoutTicket", TEXT, 0 },
+        { "stderrTicket", TEXT, 0 } },
       begin_process_create,
       format_process },
     { "WaitProcess", { ID, INCARNATION, PROCESS_ID }, begin_process_wait, format_exit },
@@ -519,7 +605,7 @@ void method_call(struct connection *c, struct varlink_message *message)
         refuse_parameter(c, "more");
         return;
     }
-    if (m->begin == begin_subscribe && c->oneway) {
+    if ((m->begin == begin_subscribe || m->begin == begin_open_stdio) && c->oneway) {
         c->oneway = 0;
         refuse_parameter(c, "oneway");
         return;

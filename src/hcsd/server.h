@@ -5,12 +5,18 @@
 #include <systemd/sd-event.h>
 
 #include "engine.h"
+#include "tcp.h"
 #include "varlink.h"
 
 #define IN_MAX ((size_t) 4 << 20)          /* largest message from a client */
 #define OUT_MAX ((size_t) 64 << 20)        /* answers; streams stop far below */
 #define STREAM_BUDGET ((size_t) 256 << 10) /* unsent bytes of a stream before it waits */
 #define PARTIAL_SECONDS 30u /* a half message may wait this long for its other half */
+
+#define TICKETS_MAX 64u    /* standard handles that wait for their program */
+#define TICKET_SECONDS 30u /* and how long each may wait */
+
+struct ticket;
 
 struct server {
     sd_event *loop;
@@ -31,9 +37,15 @@ struct server {
     size_t n_drivers;
     const char *no_namespaces;
     int shared;
+    struct tcp tcp;
+    struct list tickets;
+    uint32_t n_tickets;
+    uint64_t ticket_us; /* TICKET_SECONDS; tests are less patient */
 };
 
 struct method;
+
+enum connection_kind { CONNECTION_UNIX, CONNECTION_TCP };
 
 struct connection {
     struct list link;
@@ -41,9 +53,10 @@ struct connection {
     struct varlink *varlink;
     sd_event_source *io;
     sd_event_source *partial; /* the deadline of a half message */
-    uint32_t peer_uid;
-    int closing; /* when what waits has been sent */
-    int again;   /* a message may wait in our own buffer: look without being woken by the client */
+    enum connection_kind kind;
+    char peer[32]; /* "of uid 0", for the log */
+    int closing;   /* when what waits has been sent */
+    int again; /* a message may wait in our own buffer: look without being woken by the client */
 
     const struct method *method; /* the call under way, or NULL */
     struct call call;
@@ -51,6 +64,13 @@ struct connection {
     int back_fds[3]; /* our ends of pipes, to go with the answer; -1 */
     struct sub sub;
     int streaming;
+
+    int is_stranger;           /* over TCP, and has not shown the token */
+    struct list stranger_link; /* of them */
+    sd_event_source *patience; /* with it */
+    int counted;               /* as refused */
+    int draining;              /* it was refused, and what it still sends is thrown away */
+    struct ticket *ticket;     /* OpenStdio was its last call */
 };
 
 /* listen.c */
@@ -60,7 +80,7 @@ void server_check_idle(struct server *s);
 void server_stop(struct server *s);
 
 /* connection.c */
-void connection_new(struct server *s, int take_fd);
+void connection_new(struct server *s, os_socket take_fd, enum connection_kind kind);
 void connection_drop(struct connection *c);
 void connection_update(struct connection *c);
 void connection_reply(struct connection *c, const json_t *parameters, int continues);
@@ -72,6 +92,23 @@ void connection_call_done(struct connection *c);
 
 /* methods.c: begin the call in @message. */
 void method_call(struct connection *c, struct varlink_message *message);
+
+/* stranger.c: a connection over TCP until it has shown the token. */
+_must_use_ int stranger_begin(struct connection *c);              /* negative errno */
+void stranger_end(struct connection *c);                          /* of any connection */
+void stranger_call(struct connection *c, const json_t *call_opt); /* NULL: what came was no call */
+void stranger_refuse(struct connection *c, const char *text);
+_must_use_ int stranger_drain(struct connection *c); /* 1: nothing more will come */
+
+/* ticket.c: connections that have become standard handles and wait for their program. */
+_must_use_ hcs_result ticket_new(struct server *s, struct ticket **out, hcs_error *err);
+const char *ticket_name(const struct ticket *t);
+void ticket_fill(struct ticket *t, os_socket take_fd);
+void ticket_drop(struct ticket *t);
+void tickets_drop(struct server *s);
+
+/* Owned, blocking; SOCKET_NONE: there is no such ticket, or no longer. */
+_must_use_ os_socket ticket_take(struct server *s, const char *name);
 
 /* sink.c */
 extern const struct sub_sink connection_sink;

@@ -471,6 +471,12 @@ static void output_process(struct varlink *v)
     }
 }
 
+void varlink_flush(struct varlink *v)
+{
+    assert(v);
+    output_process(v);
+}
+
 hcs_result varlink_process(struct varlink *v, hcs_error *err)
 {
     assert(v);

@@ -54,6 +54,9 @@ short varlink_events(const struct varlink *v);
  * What comes before the fault may be taken first; what waits to be sent is sent even after it. */
 _must_use_ hcs_result varlink_process(struct varlink *v, hcs_error *err);
 
+/* Only send what waits, without blocking; nothing is read. */
+void varlink_flush(struct varlink *v);
+
 /* Take a complete message: 1 and @out is filled, 0 there is none yet, negative:
  * HCS_E_INVALID_JSON, with line and column: it was not a JSON object (the frame is gone; the
  * connection can go on). */
