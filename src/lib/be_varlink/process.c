@@ -12,6 +12,7 @@
 
 #include "fd.h"
 #include "handles.h"
+#include "tcp.h"
 
 /* How long hcs_process_wait(0) waits for a service that cannot be asked whether a process runs, and
  * for the report of one that has exited. */
@@ -100,7 +101,10 @@ static hcs_result process_learn(struct vl_process *process, struct varlink_messa
         stdio[i] = TAKE_FD(reply->fds[at]);
     }
     process->id = (uint32_t) value;
-    memcpy(process->stdio, stdio, sizeof(stdio));
+    for (size_t i = 0; i < N_ELEMENTS(stdio); i++) {
+        if (stdio[i] >= 0) /* over TCP ours have been there from the beginning */
+            process->stdio[i] = stdio[i];
+    }
     return HCS_OK;
 }
 
@@ -166,7 +170,7 @@ static hcs_result stdio_add(const hcs_stdio *stdio, json_t *parameters, int fds[
 
 static hcs_result create_parameters(struct vl_system *system, const char *text,
                                     const hcs_stdio *stdio_opt, json_t **out, int fds[3],
-                                    size_t *out_n_fds, hcs_error *err)
+                                    size_t *out_n_fds, os_socket stdio[3], hcs_error *err)
 {
     json_t *parameters, *document;
     hcs_result r = vl_system_parameters(system, &parameters, err);
@@ -176,7 +180,9 @@ static hcs_result create_parameters(struct vl_system *system, const char *text,
     r = call_text(text, HCS_E_INVALID_JSON, "hcs_process_create", "parameters", &document, err);
     if (r >= 0 && json_object_set_new(parameters, "parameters", document) < 0)
         r = fail(err, HCS_E_OUTOFMEMORY, "hcs_process_create", "no memory for a request");
-    if (r >= 0 && stdio_opt)
+    if (r >= 0 && system->host->is_tcp)
+        r = tcp_stdio(system->host, text, stdio_opt, parameters, stdio, err);
+    else if (r >= 0 && stdio_opt)
         r = stdio_add(stdio_opt, parameters, fds, out_n_fds, err);
     if (r < 0) {
         json_decref(parameters);
@@ -201,20 +207,24 @@ hcs_result vl_process_create(hcs_system *public, const char *parameters, const h
     struct vl_system *system = vl_system_of(public);
     struct vl_op *op = NULL;
     json_t *request;
+    os_socket stdio[3] = { SOCKET_NONE, SOCKET_NONE, SOCKET_NONE };
     size_t n_fds = 0;
     int fds[3];
     hcs_result r;
 
     varlink_message_init(&reply);
-    r = create_parameters(system, parameters, stdio_opt, &request, fds, &n_fds, err);
+    r = create_parameters(system, parameters, stdio_opt, &request, fds, &n_fds, stdio, err);
     if (r < 0)
         return r;
     r = process_new(system, (uint64_t) json_integer_value(json_object_get(request, "incarnation")),
                     &process, err);
     if (r < 0) {
+        for (size_t i = 0; i < N_ELEMENTS(stdio); i++)
+            socket_drop(&stdio[i]);
         json_decref(request);
         return r;
     }
+    memcpy(process->stdio, stdio, sizeof(stdio));
     if (out_op_opt) {
         r = vl_op_new(system->host, INTERFACE "CreateProcess", request, fds, n_fds, &op, err);
         if (r < 0)
