@@ -31,9 +31,9 @@ static hcs_result address_resolve(const char *address_opt, const struct backend 
                     given);
     if (given && behind(given, "unix:"))
         rest = behind(given, "unix:");
-    if (rest && rest[0] != '/')
+    if (rest && rest[0] != '/' && !behind(rest, "tcp:"))
         return fail(err, HCS_E_INVALIDARG, "host.address",
-                    "%s '%s' is neither unix:/path nor an absolute path",
+                    "%s '%s' is neither unix:/path nor an absolute path nor tcp:127.0.0.1:PORT",
                     address_opt ? "address" : "HCS_HOST", given);
     *out_backend = &varlink_backend;
     *out_rest_opt = rest;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "handles.h"
+#include "tcp.h"
 #include "utf.h"
 
 /* ---- connections ---- */
@@ -20,10 +21,11 @@
  * bad. */
 static hcs_result call_connect(struct call *c, enum call_kind kind, hcs_error *err)
 {
+    char greeting[GREETING_MAX] = "";
     struct autostart start = { 0 };
     struct varlink *link;
     hcs_result r;
-    int fd;
+    os_socket fd;
 
     while (kind == CALL_ONCE && (link = vl_host_take_idle(c->host))) {
         if (!link_wait_readable(link, 0)) {
@@ -32,24 +34,58 @@ static hcs_result call_connect(struct call *c, enum call_kind kind, hcs_error *e
         }
         varlink_drop(link);
     }
-    r = autostart_connect(c->host->path, &fd, &start, err);
-    if (r < 0)
-        return r;
-    r = varlink_new(fd, kind == CALL_STREAM ? EVENT_BYTES_MAX : REPLY_BYTES_MAX, REPLY_BYTES_MAX,
-                    &c->link, err);
+    if (c->host->is_tcp)
+        r = tcp_connect(&c->host->tcp, &fd, greeting, err);
+    else
+        r = autostart_connect(c->host->path, &fd, &start, err);
+    if (r >= 0)
+        r = varlink_new(fd, kind == CALL_STREAM ? EVENT_BYTES_MAX : REPLY_BYTES_MAX,
+                        REPLY_BYTES_MAX, &c->link, err);
     if (r < 0)
         return r;
     c->start = start;
-    return HCS_OK;
+    c->greeting = c->host->is_tcp;
+    return c->greeting ? varlink_send_text(c->link, greeting, strlen(greeting), NULL, 0, err)
+                       : HCS_OK;
 }
 
-/* Send all that waits.  1: it is with the kernel; 0: the service cannot have got it all. */
-static int call_flush(struct call *c)
+/* The answer to our token.  The request was sent with it and is under way meanwhile, so this costs
+ * no round trip.  1: we are welcome; 0: the service cannot have read the request; negative. */
+static hcs_result greeting_wait(struct call *c, hcs_error *err)
+{
+    _cleanup_(varlink_message_done) struct varlink_message answer;
+    hcs_error why = HCS_ERROR_INIT;
+    uint64_t deadline;
+    hcs_result r = deadline_of(START_LIMIT_MS, "call.token", &deadline, err);
+
+    varlink_message_init(&answer);
+    while (r >= 0 && !varlink_ready(c->link)) {
+        if (!link_wait_readable(c->link, deadline))
+            return fail(err, HCS_E_SERVICE_NOT_AVAILABLE, "call.token",
+                        "the service at '%s' did not answer within %d s", c->host->path,
+                        START_LIMIT_MS / 1000);
+        r = varlink_process(c->link, &why);
+        if (r < 0 && why.os == SOCKET_RESET)
+            return 0;
+        if (r < 0)
+            error_copy(err, &why);
+    }
+    if (r >= 0)
+        r = varlink_take(c->link, &answer, err);
+    if (r >= 0)
+        r = call_parameters(&answer, err);
+    c->greeting = false;
+    return r < 0 ? r : 1;
+}
+
+/* Send all that waits.  1: it is with the kernel; 0: the service cannot have got it all;
+ * negative: it will have none of it. */
+static hcs_result call_flush(struct call *c, hcs_error *err)
 {
     while (varlink_unsent(c->link) > 0) {
         (void) link_wait(c->link, NO_DEADLINE);
         /* What an error means is found out by call_try(), which gets it again. */
-        if (varlink_process(c->link, NULL) < 0 || varlink_ready(c->link))
+        if (varlink_process(c->link, NULL) < 0 || (varlink_ready(c->link) && !c->greeting))
             break;
     }
     /* A service that refuses a request may say so before it has read it all. */
@@ -57,7 +93,7 @@ static int call_flush(struct call *c)
         if (varlink_process(c->link, NULL) < 0)
             return 0;
     }
-    return 1;
+    return c->greeting ? greeting_wait(c, err) : 1;
 }
 
 static char *request_text(const char *method, enum call_kind kind, const json_t *parameters)
@@ -112,8 +148,9 @@ static hcs_result request_send(struct call *c, enum call_kind kind, const char *
         r = varlink_send_text(c->link, text, strlen(text), fds, n_fds, err);
         if (r < 0)
             return r;
-        if (call_flush(c) == 1)
-            return HCS_OK;
+        r = call_flush(c, err);
+        if (r != 0)
+            return r < 0 ? r : HCS_OK;
         varlink_drop(TAKE(c->link));
     }
     r = fail(err, HCS_E_SERVICE_DISCONNECT, "call.send",

@@ -15,6 +15,7 @@
 #include "backend.h"
 #include "deadline.h"
 #include "lock.h"
+#include "loopback.h"
 #include "varlink.h"
 #include "watch.h"
 
@@ -49,8 +50,10 @@ _must_use_ hcs_result autostart_explain(const char *path, const struct autostart
 struct vl_host {
     struct hcs_host head;
     atomic_uint references; /* the user's and one of each thing opened from it */
-    char *path;
-    struct lock lock; /* guards what follows */
+    char *path;             /* of the socket; over TCP only what messages call the service */
+    bool is_tcp;
+    struct loopback tcp; /* then */
+    struct lock lock;    /* guards what follows */
     struct varlink *idle[IDLE_MAX];
     size_t n_idle;
 };
@@ -68,6 +71,7 @@ struct call {
     struct vl_host *host; /* counted; NULL when there is no call */
     struct varlink *link; /* of this call alone until it has its answer */
     struct autostart start;
+    bool greeting; /* the answer to the token of a new connection over TCP is still out */
     bool answered;
 };
 
@@ -201,7 +205,7 @@ static inline struct vl_op *vl_op_of(const hcs_op *op)
 
 /* ---- verbs, for the table in table.c ---- */
 
-hcs_result vl_host_open(const char *path_opt, hcs_host **out, hcs_error *err);
+hcs_result vl_host_open(const char *address_opt, hcs_host **out, hcs_error *err);
 void vl_host_close(hcs_host *host);
 hcs_result vl_host_info(hcs_host *host, char **out_document, hcs_error *err);
 hcs_result vl_host_enumerate(hcs_host *host, const char *query_opt, char **out_document,

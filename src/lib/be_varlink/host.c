@@ -10,13 +10,29 @@
 
 #include "handles.h"
 
-static hcs_result host_new(const char *path_opt, struct vl_host **out, hcs_error *err)
-{
-    _cleanup_(free_drop) char *path = NULL;
-    hcs_result r;
-    struct vl_host *host;
+#define TCP "tcp:"
 
-    r = autostart_address(path_opt, &path, err);
+/* What messages call a service over TCP. */
+static hcs_result tcp_name(const char *address, char **out, hcs_error *err)
+{
+    *out = strdup(address);
+    return *out ? HCS_OK : fail(err, HCS_E_OUTOFMEMORY, "host.address", "no memory for an address");
+}
+
+static hcs_result host_new(const char *address_opt, struct vl_host **out, hcs_error *err)
+{
+    bool is_tcp = address_opt && strncmp(address_opt, TCP, strlen(TCP)) == 0;
+    _cleanup_(free_drop) char *path = NULL;
+    struct loopback tcp = { 0 };
+    struct vl_host *host;
+    hcs_result r;
+
+    if (is_tcp)
+        r = loopback_parse(address_opt + strlen(TCP), "host.address", &tcp, err);
+    else
+        r = autostart_address(address_opt, &path, err);
+    if (r >= 0 && is_tcp)
+        r = tcp_name(address_opt, &path, err);
     if (r < 0)
         return r;
     host = calloc(1, sizeof(*host));
@@ -25,6 +41,8 @@ static hcs_result host_new(const char *path_opt, struct vl_host **out, hcs_error
     host->head.backend = &varlink_backend;
     atomic_init(&host->references, 1);
     host->path = TAKE(path);
+    host->is_tcp = is_tcp;
+    host->tcp = tcp;
     lock_init(&host->lock);
     *out = host;
     return HCS_OK;
@@ -74,7 +92,7 @@ void vl_host_give_idle(struct vl_host *host, struct varlink *take_link)
 
 /* ---- verbs of the back end ---- */
 
-hcs_result vl_host_open(const char *path_opt, hcs_host **out, hcs_error *err)
+hcs_result vl_host_open(const char *address_opt, hcs_host **out, hcs_error *err)
 {
     _cleanup_(varlink_message_done) struct varlink_message reply;
     uint64_t deadline = 0;
@@ -85,7 +103,7 @@ hcs_result vl_host_open(const char *path_opt, hcs_host **out, hcs_error *err)
     r = deadline_of(START_LIMIT_MS, "hcs_host_open", &deadline, err);
     if (r < 0)
         return r;
-    r = host_new(path_opt, &host, err);
+    r = host_new(address_opt, &host, err);
     if (r < 0)
         return r;
     r = call_make(host, INTERFACE "GetInfo", json_object(), NULL, 0, deadline, &reply, err);

@@ -56,6 +56,8 @@ hcs_result vl_op_new(struct vl_host *host, const char *method, json_t *take_para
         vl_op_unref(op);
         return r;
     }
+    /* With the answer to a token more may have been read: then the connection does not show it. */
+    (void) vl_op_done(op);
     *out = op;
     return HCS_OK;
 }

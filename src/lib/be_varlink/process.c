@@ -8,10 +8,10 @@
  */
 #include <assert.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "fd.h"
 #include "handles.h"
+#include "tcp.h"
 
 /* How long hcs_process_wait(0) waits for a service that cannot be asked whether a process runs, and
  * for the report of one that has exited. */
@@ -100,7 +100,10 @@ static hcs_result process_learn(struct vl_process *process, struct varlink_messa
         stdio[i] = TAKE_FD(reply->fds[at]);
     }
     process->id = (uint32_t) value;
-    memcpy(process->stdio, stdio, sizeof(stdio));
+    for (size_t i = 0; i < N_ELEMENTS(stdio); i++) {
+        if (stdio[i] >= 0) /* over TCP ours have been there from the beginning */
+            process->stdio[i] = stdio[i];
+    }
     return HCS_OK;
 }
 
@@ -143,6 +146,8 @@ static hcs_result process_parameters(struct vl_process *process, json_t **out, h
     return HCS_OK;
 }
 
+#ifndef _WIN32
+
 /* Name the given handles in @parameters by their index in @fds. */
 static hcs_result stdio_add(const hcs_stdio *stdio, json_t *parameters, int fds[3],
                             size_t *out_n_fds, hcs_error *err)
@@ -164,9 +169,11 @@ static hcs_result stdio_add(const hcs_stdio *stdio, json_t *parameters, int fds[
     return HCS_OK;
 }
 
+#endif
+
 static hcs_result create_parameters(struct vl_system *system, const char *text,
                                     const hcs_stdio *stdio_opt, json_t **out, int fds[3],
-                                    size_t *out_n_fds, hcs_error *err)
+                                    size_t *out_n_fds, os_socket stdio[3], hcs_error *err)
 {
     json_t *parameters, *document;
     hcs_result r = vl_system_parameters(system, &parameters, err);
@@ -176,8 +183,15 @@ static hcs_result create_parameters(struct vl_system *system, const char *text,
     r = call_text(text, HCS_E_INVALID_JSON, "hcs_process_create", "parameters", &document, err);
     if (r >= 0 && json_object_set_new(parameters, "parameters", document) < 0)
         r = fail(err, HCS_E_OUTOFMEMORY, "hcs_process_create", "no memory for a request");
-    if (r >= 0 && stdio_opt)
+    if (r >= 0 && system->host->is_tcp)
+        r = tcp_stdio(system->host, text, stdio_opt, parameters, stdio, err);
+#ifdef _WIN32
+    (void) fds;
+    (void) out_n_fds; /* every service is one over TCP */
+#else
+    else if (r >= 0 && stdio_opt)
         r = stdio_add(stdio_opt, parameters, fds, out_n_fds, err);
+#endif
     if (r < 0) {
         json_decref(parameters);
         return r;
@@ -201,20 +215,24 @@ hcs_result vl_process_create(hcs_system *public, const char *parameters, const h
     struct vl_system *system = vl_system_of(public);
     struct vl_op *op = NULL;
     json_t *request;
+    os_socket stdio[3] = { SOCKET_NONE, SOCKET_NONE, SOCKET_NONE };
     size_t n_fds = 0;
     int fds[3];
     hcs_result r;
 
     varlink_message_init(&reply);
-    r = create_parameters(system, parameters, stdio_opt, &request, fds, &n_fds, err);
+    r = create_parameters(system, parameters, stdio_opt, &request, fds, &n_fds, stdio, err);
     if (r < 0)
         return r;
     r = process_new(system, (uint64_t) json_integer_value(json_object_get(request, "incarnation")),
                     &process, err);
     if (r < 0) {
+        for (size_t i = 0; i < N_ELEMENTS(stdio); i++)
+            socket_drop(&stdio[i]);
         json_decref(request);
         return r;
     }
+    memcpy(process->stdio, stdio, sizeof(stdio));
     if (out_op_opt) {
         r = vl_op_new(system->host, INTERFACE "CreateProcess", request, fds, n_fds, &op, err);
         if (r < 0)
@@ -244,16 +262,25 @@ uint32_t vl_process_id(hcs_process *process)
     return id;
 }
 
+static hcs_pollable pollable_of(os_socket s)
+{
+#ifdef _WIN32
+    return s == SOCKET_NONE ? HCS_POLLABLE_NONE : (hcs_pollable) (uintptr_t) s;
+#else
+    return s;
+#endif
+}
+
 hcs_pollable vl_process_take_stdio(hcs_process *process, hcs_stdio_which which)
 {
     struct vl_process *self = vl_process_of(process);
-    hcs_pollable fd = HCS_POLLABLE_NONE;
+    os_socket end = SOCKET_NONE;
 
     lock_take(&self->lock);
     if (process_settle(self, NULL) >= 0)
-        fd = TAKE_FD(self->stdio[which]);
+        end = TAKE_FD(self->stdio[which]);
     lock_give(&self->lock);
-    return fd;
+    return pollable_of(end);
 }
 
 static hcs_result process_signal(struct vl_process *process, int signal, hcs_error *err)
