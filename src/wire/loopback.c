@@ -59,6 +59,8 @@ static int split(const char *text, char host[LOOPBACK_TEXT_MAX], int *out_is_six
     const char *end;
     size_t n;
 
+    if (strncmp(text, LOOPBACK_PREFIX, strlen(LOOPBACK_PREFIX)) == 0)
+        text += strlen(LOOPBACK_PREFIX);
     *out_is_six = text[0] == '[';
     text += *out_is_six;
     end = strchr(text, *out_is_six ? ']' : ':');

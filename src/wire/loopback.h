@@ -8,6 +8,7 @@
 
 #include "socket.h"
 
+#define LOOPBACK_PREFIX "tcp:"
 #define LOOPBACK_TEXT_MAX 64
 
 struct loopback {
@@ -16,7 +17,8 @@ struct loopback {
     uint16_t port;            /* 0: the system's choice when listening, not known when connecting */
 };
 
-/* "127.0.0.1:PORT" or "[::1]:PORT"; the port may be left out, and is 0 then.
+/* "127.0.0.1:PORT" or "[::1]:PORT", with the prefix or without; the port may be left out, and is
+ * 0 then.
  * HCS_E_INVALIDARG it is of another form, or an address that others can reach. */
 _must_use_ hcs_result loopback_parse(const char *text, const char *where, struct loopback *out,
                                      hcs_error *err);

@@ -10,39 +10,39 @@
 
 #include "handles.h"
 
-#define TCP "tcp:"
-
-/* What messages call a service over TCP. */
-static hcs_result tcp_name(const char *address, char **out, hcs_error *err)
+/* Where the service is: a port of this machine, and what messages call it, or a socket's path. */
+static hcs_result address_parse(const char *address_opt, struct vl_host *out, hcs_error *err)
 {
-    *out = strdup(address);
-    return *out ? HCS_OK : fail(err, HCS_E_OUTOFMEMORY, "host.address", "no memory for an address");
+    size_t n = strlen(LOOPBACK_PREFIX);
+    hcs_result r;
+
+    out->is_tcp = address_opt && strncmp(address_opt, LOOPBACK_PREFIX, n) == 0;
+    if (!out->is_tcp)
+        return autostart_address(address_opt, &out->path, err);
+    r = loopback_parse(address_opt, "host.address", &out->tcp, err);
+    if (r < 0)
+        return r;
+    out->path = strdup(address_opt);
+    if (!out->path)
+        return fail(err, HCS_E_OUTOFMEMORY, "host.address", "no memory for an address");
+    return HCS_OK;
 }
 
 static hcs_result host_new(const char *address_opt, struct vl_host **out, hcs_error *err)
 {
-    bool is_tcp = address_opt && strncmp(address_opt, TCP, strlen(TCP)) == 0;
-    _cleanup_(free_drop) char *path = NULL;
-    struct loopback tcp = { 0 };
     struct vl_host *host;
     hcs_result r;
 
-    if (is_tcp)
-        r = loopback_parse(address_opt + strlen(TCP), "host.address", &tcp, err);
-    else
-        r = autostart_address(address_opt, &path, err);
-    if (r >= 0 && is_tcp)
-        r = tcp_name(address_opt, &path, err);
-    if (r < 0)
-        return r;
     host = calloc(1, sizeof(*host));
     if (!host)
         return fail(err, HCS_E_OUTOFMEMORY, "host.open", "no memory for a host");
     host->head.backend = &varlink_backend;
     atomic_init(&host->references, 1);
-    host->path = TAKE(path);
-    host->is_tcp = is_tcp;
-    host->tcp = tcp;
+    r = address_parse(address_opt, host, err);
+    if (r < 0) {
+        free(host);
+        return r;
+    }
     lock_init(&host->lock);
     *out = host;
     return HCS_OK;

@@ -27,6 +27,7 @@ static void addresses_of_this_machine_are_taken(void **state)
         { "[0:0:0:0:0:0:0:1]:1", "[::1]:1" },
         { "127.0.0.1", "127.0.0.1:0" },
         { "[::1]", "[::1]:0" },
+        { "tcp:127.0.0.1:9", "127.0.0.1:9" },
     };
     char text[LOOPBACK_TEXT_MAX];
 
@@ -45,7 +46,8 @@ static void addresses_of_this_machine_are_taken(void **state)
 static void addresses_that_others_reach_are_refused_by_name(void **state)
 {
     static const char *const bad[] = { "0.0.0.0:0",   "192.168.0.1:80",       "[::]:0",
-                                       "[fe80::1]:1", "[::ffff:127.0.0.1]:1", "10.0.0.1" };
+                                       "[fe80::1]:1", "[::ffff:127.0.0.1]:1", "tcp:1.2.3.4:5",
+                                       "10.0.0.1" };
 
     (void) state;
     for (size_t i = 0; i < N_ELEMENTS(bad); i++) {
