@@ -3,11 +3,27 @@
  *   watch_host [COUNT]     leave after COUNT exits of systems (default: watch for ever)
  *
  * A stream is something to poll for, so it fits into the loop that a program already has. */
+#ifdef _WIN32
+#include <windows.h>
+#else
 #include <poll.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <hcs/hcs.h>
+
+/* A real program waits for more than this here. */
+static void wait_for(hcs_pollable pollable)
+{
+#ifdef _WIN32
+    WaitForMultipleObjects(1, &pollable, FALSE, INFINITE);
+#else
+    struct pollfd loop[] = { { pollable, POLLIN, 0 } };
+
+    poll(loop, 1, -1);
+#endif
+}
 
 static void print_exit(const hcs_event *event)
 {
@@ -44,7 +60,6 @@ int main(int argc, char **argv)
     hcs_host *host = NULL;
     hcs_stream *stream = NULL;
     long count = argc > 1 ? strtol(argv[1], NULL, 10) : -1;
-    struct pollfd loop[1]; /* a real program has more in it */
 
     if (hcs_host_open(NULL, &host, &err) < 0 || hcs_stream_open(host, NULL, &stream, &err) < 0) {
         fprintf(stderr, "watch_host: %s\n", err.text);
@@ -53,10 +68,8 @@ int main(int argc, char **argv)
     }
     puts("watching"); /* from here on nothing is missed */
     fflush(stdout);
-    loop[0].fd = hcs_stream_pollable(stream);
-    loop[0].events = POLLIN;
     do
-        poll(loop, 1, -1);
+        wait_for(hcs_stream_pollable(stream));
     while (take_events(stream, &count));
     hcs_stream_close(stream);
     hcs_host_close(host);

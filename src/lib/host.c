@@ -5,8 +5,18 @@
 #include <string.h>
 
 #include "backend.h"
+#include "environment.h"
 
 #define COMPUTECORE "computecore:"
+
+#ifdef _WIN32
+#define SOCKETS 0 /* of the kind that has a path */
+#define ADDRESS_DEFAULT COMPUTECORE
+#else
+#define SOCKETS 1
+#define ADDRESS_DEFAULT NULL
+#endif
+
 #define LOG_BYTES_MIN ((size_t) 64 << 10)
 #define LOG_BYTES_MAX ((size_t) 1 << 30)
 
@@ -17,11 +27,34 @@ static const char *behind(const char *text, const char *prefix)
     return strncmp(text, prefix, n) == 0 ? text + n : NULL;
 }
 
-/* The back end of an address, and what of the address is left for it. */
-static hcs_result address_resolve(const char *address_opt, const struct backend **out_backend,
-                                  const char **out_rest_opt, hcs_error *err)
+#ifdef _WIN32
+
+static hcs_result address_refuse(const char *address, const char *name, hcs_error *err)
 {
-    const char *given = address_opt ? address_opt : secure_getenv("HCS_HOST");
+    return fail(err, HCS_E_INVALIDARG, "host.address",
+                "%s '%s' is neither computecore: nor tcp:127.0.0.1:PORT%s", name, address,
+                behind(address, "unix:") || address[0] == '/'
+                    ? ", and Windows has no sockets of this kind"
+                    : "");
+}
+
+#else
+
+static hcs_result address_refuse(const char *address, const char *name, hcs_error *err)
+{
+    return fail(err, HCS_E_INVALIDARG, "host.address",
+                "%s '%s' is neither unix:/path nor an absolute path nor tcp:127.0.0.1:PORT", name,
+                address);
+}
+
+#endif
+
+/* The back end of an address, and what of the address is left for it. */
+static hcs_result address_resolve(const char *address_opt, const char *given_opt,
+                                  const struct backend **out_backend, const char **out_rest_opt,
+                                  hcs_error *err)
+{
+    const char *given = given_opt ? given_opt : ADDRESS_DEFAULT;
     const char *rest = given;
 
     if (given && behind(given, COMPUTECORE))
@@ -31,10 +64,8 @@ static hcs_result address_resolve(const char *address_opt, const struct backend 
                     given);
     if (given && behind(given, "unix:"))
         rest = behind(given, "unix:");
-    if (rest && rest[0] != '/' && !behind(rest, "tcp:"))
-        return fail(err, HCS_E_INVALIDARG, "host.address",
-                    "%s '%s' is neither unix:/path nor an absolute path nor tcp:127.0.0.1:PORT",
-                    address_opt ? "address" : "HCS_HOST", given);
+    if (rest && !(SOCKETS && rest[0] == '/') && !behind(rest, "tcp:"))
+        return address_refuse(given, address_opt ? "address" : "HCS_HOST", err);
     *out_backend = &varlink_backend;
     *out_rest_opt = rest;
     return HCS_OK;
@@ -42,12 +73,13 @@ static hcs_result address_resolve(const char *address_opt, const struct backend 
 
 hcs_result hcs_host_open(const char *address_opt, hcs_host **out, hcs_error *err)
 {
+    _cleanup_(free_drop) char *set = address_opt ? NULL : environment_get("HCS_HOST");
     const struct backend *backend = NULL;
     const char *rest_opt = NULL;
     hcs_result r;
 
     NEED(out, "hcs_host_open");
-    r = address_resolve(address_opt, &backend, &rest_opt, err);
+    r = address_resolve(address_opt, address_opt ? address_opt : set, &backend, &rest_opt, err);
     if (r < 0)
         return r;
     return backend->host_open(rest_opt, out, err);

@@ -10,17 +10,15 @@
 #include <string.h>
 
 #include "explain.h"
+#include "written.h"
 
 static char *explained(hcs_result code, int *out_known)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *to = open_memstream(&text, &size);
+    FILE *to = tmpfile();
 
     assert_non_null(to);
     *out_known = explain_print(to, code, 0);
-    fclose(to);
-    return text;
+    return written(to);
 }
 
 static void a_code_may_be_written_in_each_way(void **state)
@@ -63,7 +61,9 @@ static void known_code_is_explained(void **state)
     assert_non_null(strstr(text, "there is no system of that id"));
     assert_non_null(strstr(text, "hcs list"));
     assert_non_null(strstr(text, "not found"));
+#ifdef __GLIBC__ /* others know the number only */
     assert_non_null(strstr(text, "ENOENT"));
+#endif
     assert_null(strstr(text, "older"));
     free(text);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "output.h"
+#include "written.h"
 
 static const char *const titles[] = { "ID", "STATE" };
 
@@ -17,9 +18,7 @@ static const char *const titles[] = { "ID", "STATE" };
 static char *printed(const char *id, const char *state_text, int has_colour)
 {
     struct table t;
-    char *text = NULL;
-    size_t size;
-    FILE *to = open_memstream(&text, &size);
+    FILE *to = tmpfile();
 
     assert_non_null(to);
     table_init(&t, titles, 2);
@@ -27,8 +26,7 @@ static char *printed(const char *id, const char *state_text, int has_colour)
     table_add(&t, state_text, COLOUR_RED);
     assert_int_equal(table_print(&t, to, has_colour), 0);
     table_done(&t);
-    fclose(to);
-    return text;
+    return written(to);
 }
 
 static void columns_are_as_wide_as_their_widest_cell(void **state)
@@ -68,12 +66,13 @@ static void colours_do_not_count_as_width(void **state)
 
 static void no_colour_when_it_is_no_terminal(void **state)
 {
+    static char term[] = "TERM=xterm", no_color[] = "NO_COLOR=";
     FILE *f = tmpfile();
 
     (void) state;
     assert_non_null(f);
-    setenv("TERM", "xterm", 1);
-    unsetenv("NO_COLOR");
+    (void) putenv(term);
+    (void) putenv(no_color);
     assert_false(output_has_colour(f));
     fclose(f);
 }
