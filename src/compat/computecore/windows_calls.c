@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -159,10 +160,15 @@ HANDLE CreateEventW(SECURITY_ATTRIBUTES *attributes, BOOL manual_reset, BOOL set
     return (HANDLE) (uintptr_t) ((uint64_t) fd | (manual_reset ? 0 : RESETS_ITSELF));
 }
 
+/* What was written before an event was set is seen after a wait for it: the kernel sees to that,
+ * and this says so to tools that do not look into the kernel. */
+static atomic_uint order;
+
 BOOL SetEvent(HANDLE event)
 {
     const uint64_t one = 1;
 
+    atomic_fetch_add(&order, 1);
     if (write(HANDLE_TO_FD(event), &one, sizeof one) < 0 && errno != EAGAIN)
         return refuse(error_of(errno));
     return TRUE;
@@ -212,8 +218,10 @@ DWORD WaitForSingleObject(HANDLE object, DWORD timeout_ms)
             errno = EBADF;
             break;
         }
-        if (n > 0 && (!((uint64_t) (uintptr_t) object & RESETS_ITSELF) || event_take(p.fd)))
+        if (n > 0 && (!((uint64_t) (uintptr_t) object & RESETS_ITSELF) || event_take(p.fd))) {
+            atomic_fetch_add(&order, 1);
             return WAIT_OBJECT_0;
+        }
         if (left_ms(deadline) == 0)
             return WAIT_TIMEOUT;
     }
