@@ -10,6 +10,8 @@
 #define WIN32_LEAN_AND_MEAN
 #include <winsock2.h>
 
+#include <stdio.h>
+
 #include "fd.h"
 #include "platform.h"
 
@@ -130,8 +132,8 @@ static HANDLE pipe_make(struct pump *p)
     WCHAR name[80];
     HANDLE end;
 
-    wsprintfW(name, L"\\\\.\\pipe\\hcs-%lu-%lu-%08lx", GetCurrentProcessId(),
-              (DWORD) InterlockedIncrement(&last), GetTickCount());
+    swprintf(name, N_ELEMENTS(name), L"\\\\.\\pipe\\hcs-%lu-%lu-%08lx", GetCurrentProcessId(),
+             (DWORD) InterlockedIncrement(&last), GetTickCount());
     p->pipe = CreateNamedPipeW(name, ours | FILE_FLAG_OVERLAPPED | FILE_FLAG_FIRST_PIPE_INSTANCE,
                                PIPE_TYPE_BYTE | PIPE_READMODE_BYTE | PIPE_WAIT |
                                    PIPE_REJECT_REMOTE_CLIENTS,
