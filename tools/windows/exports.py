@@ -8,6 +8,8 @@ functions = set()
 for header in headers:
     text = re.sub(r"/\*.*?\*/", "", open(header, encoding="utf-8").read(), flags=re.DOTALL)
     functions |= set(re.findall(rf"^(?:HCS_API|\w+)\b[^;{{}}#=]*?\b({pattern})\s*\([^;{{}}]*\)\s*;", text, flags=re.MULTILINE))
+if not functions:
+    sys.exit(f"exports.py: no function is called {pattern}: a DLL without a list would export everything")
 print(f"LIBRARY {name}\nEXPORTS")
 for function in sorted(functions):
     print("    " + function)

@@ -1,0 +1,218 @@
+"""Programs for Windows, run by Wine, and real Linux containers on the other side."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import HCS, Service, wait_for
+
+BUILD = pathlib.Path(os.environ["WINDOWS_BUILD"])
+PATTERNS = sorted(p.stem for p in (BUILD / "tests" / "patterns").glob("*.exe"))
+HCS_EXE = BUILD / "src" / "cli" / "hcs.exe"
+SYSTEM32 = pathlib.Path(os.environ["WINEPREFIX"], "drive_c", "windows", "system32")
+ADDRESSES = ["computecore:", "tcp:127.0.0.1"]
+
+
+def windows_path(path):
+    return "Z:" + str(path).replace("/", "\\")
+
+
+class Stage(Service):
+    """A service that programs under Wine reach, and computecore.dll in their system directory."""
+
+    def __init__(self, root):
+        self.token = pathlib.Path(root) / "token"
+        super().__init__(root, "--tcp", "127.0.0.1:0", "--token-file", self.token)
+        wait_for(self.token.exists, "the token file")
+        self.wine_env = {k: v for k, v in self.env.items() if not k.startswith("HCS_")}
+        self.wine_env.update(HCS_COMPUTECORE_HOST="tcp:127.0.0.1", HCS_TOKEN_FILE=windows_path(self.token))
+
+    def wine(self, program, *args, env=None, check=None, timeout=120):
+        r = subprocess.run(["wine", str(program), *map(str, args)], env=dict(self.wine_env, **(env or {})), capture_output=True,
+                           timeout=timeout, stdin=subprocess.DEVNULL)
+        r.stdout, r.stderr = r.stdout.decode(), r.stderr.decode()
+        if check is not None:
+            assert r.returncode == check, f"{program} {args}: exit {r.returncode}\n{r.stdout}\n{r.stderr}"
+        return r
+
+    def hcs_exe(self, address, *args, check=0, **kw):
+        return self.wine(HCS_EXE, "-H", address, *args, check=check, **kw)
+
+    def pattern(self, name, *args, **kw):
+        return self.wine(BUILD / "tests" / "patterns" / f"{name}.exe", *args, **kw)
+
+
+@pytest.fixture(scope="module")
+def dll():
+    """computecore.dll where programs that take it from the system directory only find it."""
+    there = SYSTEM32 / "computecore.dll"
+    shutil.copy(BUILD / "src" / "compat" / "computecore" / "computecore.dll", there)
+    yield there
+    there.unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="module")
+def service(place, dll):
+    s = Stage(place)
+    yield s
+    assert s.stop() == 0, s.read_log()
+
+
+@pytest.fixture(scope="module")
+def storage(containers, run_args):
+    return run_args[1] if containers else "none"
+
+
+# ---- programs for the flat API ----
+
+@pytest.mark.parametrize("name", PATTERNS)
+@pytest.mark.parametrize("script, code", [("exit 0", 0), ("exit 42", 42), ("kill -SEGV $$", 139)])
+def test_pattern_ends_with_the_true_code(service, storage, name, script, code):
+    r = service.pattern(name, f"{name}-{code}".replace("_", "-"), storage, "sh", "-c", script, check=code)
+    assert r.stderr == ""
+
+
+def test_event_kinds_sees_both_exits(service, storage):
+    lines = service.pattern("event_kinds", "kinds-both", storage, "sh", "-c", "exit 7", check=7).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["ProcessExited", "SystemExited"]
+    assert '"ExitCode":7' in lines[0] and '"ExitType":"ForcedExit"' in lines[1]
+
+
+def test_operation_events_shows_the_refusal(service, storage):
+    assert "refused: 0x80370119" in service.pattern("operation_events", "refusal", storage, "true", check=0).stdout
+
+
+def test_many_programs_at_once_each_get_their_own_code(service, storage):
+    programs = [subprocess.Popen(["wine", str(BUILD / "tests" / "patterns" / "event_kinds.exe"), f"many-{n}", storage, "sh", "-c",
+                                  f"exit {n}"], env=service.wine_env, stdout=subprocess.DEVNULL) for n in range(8)]
+    assert [p.wait(120) for p in programs] == list(range(8))
+
+
+def test_service_disconnect_is_told_once_for_each_handle(tmp_path, dll, storage):
+    service = Stage(tmp_path)
+    try:
+        p = subprocess.Popen(["wine", str(BUILD / "tests" / "patterns" / "event_kinds.exe"), "lost", storage, "sleep", "1000"],
+                             env=service.wine_env, stdout=subprocess.PIPE, text=True)
+        with service.connect() as w:
+            wait_for(lambda: w.call("GetInfo")["info"]["streams"] >= 2, "both callbacks have their streams")
+            wait_for(lambda: any(e["name"] == "ProcessStarted" for e in service.events()), "the program runs")
+        service.process.kill()
+        service.process.wait()
+        out, _ = p.communicate(timeout=60)
+        assert [line.split()[0] for line in out.splitlines()] == ["ServiceDisconnect"] * 2
+        assert p.returncode == 125
+    finally:
+        service.start()  # ends what was left
+        assert service.stop() == 0
+
+
+def test_wrong_token_is_refused(service, storage, tmp_path):
+    wrong = tmp_path / "token"
+    port, token = service.token.read_text().split()
+    wrong.write_text(f"{port} {'0' * len(token)}\n")
+    wrong.chmod(0o600)
+    r = service.pattern("wait_sync", "wrong-token", storage, "true", env={"HCS_TOKEN_FILE": windows_path(wrong)}, check=125)
+    assert "0x8037011b" in r.stderr.lower()  # HCS_E_ACCESS_DENIED
+    assert not any(s["Id"] == "wrong-token" for s in service.list(everything=True))
+
+
+# ---- standard handles ----
+
+@pytest.mark.parametrize("size", [0, 1, 65536, 5000000])
+def test_standard_handles_carry_every_byte(service, storage, size, needs_containers):
+    r = service.wine(BUILD / "tests" / "windows" / "pipes.exe", f"pipes-{size}", storage, "echo", size, check=5)
+    assert r.stdout.split() == [str(size), "bytes,", "done"]
+
+
+def test_writing_to_a_program_that_ended_ends(service, storage, needs_containers):
+    service.wine(BUILD / "tests" / "windows" / "pipes.exe", "pipes-deaf", storage, "deaf", check=6)
+
+
+# ---- hcs.exe ----
+
+def create(service, address, id, document, tmp_path):
+    file = tmp_path / "gr\u00fc\u00df.json"
+    file.write_text(json.dumps(document))
+    assert service.hcs_exe(address, "create", windows_path(file), "--id", id).stdout == id + "\n"
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_hcs_exe_drives_a_system_through_its_life(service, address, document, tmp_path):
+    id = "life-" + address.split(":")[0]
+    create(service, address, id, document, tmp_path)
+    service.hcs_exe(address, "start", id)
+    assert re.search(rf"{id} +Running", service.hcs_exe(address, "list").stdout)
+    assert json.loads(service.hcs_exe(address, "inspect", id).stdout)[0]["State"] == "Running"
+    assert id not in service.hcs_exe(address, "list", "--quiet", env={"NO_COLOR": ""}).stdout.replace(id + "\n", "")
+    service.hcs_exe(address, "kill", id)
+    assert id not in service.hcs_exe(address, "list", "--quiet").stdout.split()
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_hcs_exe_watches_all_systems_of_the_host(service, address, run_args):
+    p = subprocess.Popen(["wine", str(HCS_EXE), "-H", address, "events", "--format", "json"], env=service.wine_env,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        with service.connect() as w:
+            wait_for(lambda: w.call("GetInfo")["info"]["streams"] >= (1 if address.startswith("tcp") else 0), "the stream")
+        codes = (3, 4)
+        seen = []
+        for n, code in enumerate(codes):
+            service.hcs("run", "--id", f"watched-{address[:3]}-{n}", *run_args, "--", "sh", "-c", f"sleep 1; exit {code}", check=code)
+        while sum(e["name"] == "SystemExited" for e in seen) < len(codes):
+            line = p.stdout.readline()
+            assert line, p.stderr.read().decode()
+            assert not line.endswith(b"\r\n")
+            event = json.loads(line)
+            if event.get("system", {}).get("id", "").startswith("watched-"):
+                seen.append(event)
+        exits = [(e["system"]["id"], e["name"]) for e in seen if e["name"] == "SystemExited"]
+        assert sorted(exits) == [(f"watched-{address[:3]}-{n}", "SystemExited") for n in range(len(codes))]
+    finally:
+        p.kill()
+        p.wait()
+
+
+def test_hcs_exe_waits_for_the_end(service, document, tmp_path):
+    create(service, "tcp:127.0.0.1", "waited", document, tmp_path)
+    service.hcs_exe("tcp:127.0.0.1", "start", "waited")
+    p = subprocess.Popen(["wine", str(HCS_EXE), "-H", "tcp:127.0.0.1", "wait", "waited"], env=service.wine_env, stdout=subprocess.PIPE)
+    service.hcs("kill", "waited", check=0)
+    out, _ = p.communicate(timeout=60)
+    assert (p.returncode, out) == (0, b"waited: terminated by client\n")
+
+
+def test_names_in_any_script_come_back_as_they_are(service):
+    r = service.hcs_exe("tcp:127.0.0.1", "inspect", "gr\u00fc\u00df \u2192 \U0001f4e6", check=1)
+    assert "gr\u00fc\u00df \u2192 \U0001f4e6" in r.stderr
+
+
+def test_a_socket_of_linux_is_refused_in_words(service):
+    r = service.hcs_exe("unix:/run/hcs/hcsd.sock", "list", check=1)
+    assert "Windows has no sockets of this kind" in r.stderr
+
+
+def test_hcs_exe_says_what_is_missing_without_computecore(service, dll):
+    aside = dll.with_suffix(".aside")
+    dll.rename(aside)
+    try:
+        r = service.wine(HCS_EXE, "list", check=1)
+    finally:
+        aside.rename(dll)
+    assert r.stderr.startswith("hcs: 'computecore.dll' cannot be loaded")
+    assert len(r.stderr.splitlines()) == 2  # what to do
+
+
+def test_a_program_with_hcs_dll_watches_the_host(service, run_args):
+    shutil.copy(BUILD / "src" / "lib" / "hcs.dll", BUILD / "examples" / "hcs.dll")
+    p = subprocess.Popen(["wine", str(BUILD / "examples" / "watch_host.exe"), "1"], stdout=subprocess.PIPE, text=True,
+                         env=dict(service.wine_env, HCS_HOST="tcp:127.0.0.1"))
+    assert p.stdout.readline() == "watching\n"
+    service.hcs("run", "--id", "for-dll", *run_args, "--", "sh", "-c", "exit 9", check=9)
+    out, _ = p.communicate(timeout=60)
+    assert p.returncode == 0 and re.search(r"\d+ for-dll process \d+ code 9\n", out)
