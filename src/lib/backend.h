@@ -49,6 +49,7 @@ struct backend {
     hcs_result (*host_info)(hcs_host *host, char **out_document, hcs_error *err);
     hcs_result (*host_enumerate)(hcs_host *host, const char *query_opt, char **out_document,
                                  hcs_error *err);
+    hcs_result (*host_set_log_bytes)(hcs_host *host, size_t bytes, hcs_error *err);
 
     hcs_result (*system_create)(hcs_host *host, const char *id, const char *document,
                                 hcs_system **out, hcs_op **out_op_opt, hcs_error *err);
@@ -66,6 +67,8 @@ struct backend {
     hcs_result (*process_create)(hcs_system *system, const char *parameters,
                                  const hcs_stdio *stdio_opt, hcs_process **out, hcs_op **out_op_opt,
                                  hcs_error *err);
+    hcs_result (*process_open)(hcs_system *system, uint32_t process_id, hcs_process **out,
+                               hcs_error *err);
     uint32_t (*process_id)(hcs_process *process);
     hcs_pollable (*process_take_stdio)(hcs_process *process, hcs_stdio_which which);
     hcs_result (*process_wait)(hcs_process *process, uint64_t deadline_ns, int timeout_ms,
@@ -79,8 +82,12 @@ struct backend {
 
     hcs_result (*stream_open)(hcs_host *host, const hcs_stream_options *options, hcs_stream **out,
                               hcs_error *err);
+    /* Of one handle; `system_id` of the options is NULL. */
+    hcs_result (*stream_open_system)(hcs_system *system, const hcs_stream_options *options,
+                                     hcs_stream **out, hcs_error *err);
     hcs_pollable (*stream_pollable)(const hcs_stream *stream);
-    /* HCS_E_WIN32_BUSY for a second reader is the back end's to say. */
+    /* @out begins as HCS_EVENT_INIT.  HCS_E_WIN32_BUSY for a second reader is the back end's to
+     * say. */
     hcs_result (*stream_next)(hcs_stream *stream, uint64_t deadline_ns, hcs_event *out,
                               hcs_error *err);
     void (*stream_end)(hcs_stream *stream);

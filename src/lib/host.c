@@ -7,6 +7,8 @@
 #include "backend.h"
 
 #define COMPUTECORE "computecore:"
+#define LOG_BYTES_MIN ((size_t) 64 << 10)
+#define LOG_BYTES_MAX ((size_t) 1 << 30)
 
 static const char *behind(const char *text, const char *prefix)
 {
@@ -70,4 +72,14 @@ hcs_result hcs_host_enumerate(hcs_host *host, const char *query_opt, char **out_
     NEED(host, "hcs_host_enumerate");
     NEED(out_document, "hcs_host_enumerate");
     return host->backend->host_enumerate(host, query_opt, out_document, err);
+}
+
+hcs_result hcs_host_set_log_bytes(hcs_host *host, size_t bytes, hcs_error *err)
+{
+    NEED(host, "hcs_host_set_log_bytes");
+    if (bytes < LOG_BYTES_MIN || bytes > LOG_BYTES_MAX)
+        return fail(err, HCS_E_INVALIDARG, "hcs_host_set_log_bytes",
+                    "a log of %zu bytes: it must be %zu to %zu", bytes, LOG_BYTES_MIN,
+                    LOG_BYTES_MAX);
+    return host->backend->host_set_log_bytes(host, bytes, err);
 }

@@ -18,6 +18,14 @@ hcs_result hcs_process_create(hcs_system *system, const char *parameters,
     return system->backend->process_create(system, parameters, stdio_opt, out, out_op_opt, err);
 }
 
+hcs_result hcs_process_open(hcs_system *system, uint32_t process_id, hcs_process **out,
+                            hcs_error *err)
+{
+    NEED(system, "hcs_process_open");
+    NEED(out, "hcs_process_open");
+    return system->backend->process_open(system, process_id, out, err);
+}
+
 uint32_t hcs_process_id(const hcs_process *process)
 {
     /* To the user a question, to a back end the moment to take over what an operation brought. */

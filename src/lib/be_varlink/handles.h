@@ -131,6 +131,7 @@ void vl_op_unref(struct vl_op *op);
 
 /* Read the answer if it is there.  Whoever asks first reads it from the connection, for all. */
 bool vl_op_done(struct vl_op *op);
+bool vl_op_was_done(struct vl_op *op); /* the same, without reading */
 
 /* Of an operation that is done.  The reply is empty unless the result is good; its descriptors
  * may be taken by the one object that the operation creates. */
@@ -161,10 +162,24 @@ struct vl_system {
     struct hcs_system head;
     struct vl_host *host; /* counted */
     struct waiter waiter;
+    struct roster *streams; /* of this handle */
     struct lock lock;       /* guards what follows */
     uint64_t incarnation;   /* 0 until created */
     struct vl_op *creation; /* counted; until its good result has been taken over */
 };
+
+/* Fails while it is being created. */
+_must_use_ hcs_result vl_system_incarnation(struct vl_system *system, uint64_t *out,
+                                            hcs_error *err);
+
+/* The incarnation; or, as long as nobody has seen the system's creation be done, the operation that
+ * creates it, counted.  Negative: it was not created. */
+_must_use_ hcs_result vl_system_identity(struct vl_system *system, uint64_t *out_incarnation,
+                                         struct vl_op **out_creation, hcs_error *err);
+
+/* The incarnation that an operation which is done has created. */
+_must_use_ hcs_result vl_system_created(struct vl_op *creation, uint64_t *out_incarnation,
+                                        hcs_error *err);
 
 /* Parameters that begin a call on @system: id and incarnation.  Fails while it is being created. */
 _must_use_ hcs_result vl_system_parameters(struct vl_system *system, json_t **out, hcs_error *err);
@@ -193,6 +208,7 @@ void vl_host_close(hcs_host *host);
 hcs_result vl_host_info(hcs_host *host, char **out_document, hcs_error *err);
 hcs_result vl_host_enumerate(hcs_host *host, const char *query_opt, char **out_document,
                              hcs_error *err);
+hcs_result vl_host_set_log_bytes(hcs_host *host, size_t bytes, hcs_error *err);
 hcs_result vl_system_create(hcs_host *host, const char *id, const char *document, hcs_system **out,
                             hcs_op **out_op_opt, hcs_error *err);
 hcs_result vl_system_open(hcs_host *host, const char *id, hcs_system **out, hcs_error *err);
@@ -205,6 +221,8 @@ hcs_result vl_system_properties(hcs_system *system, char **out_document, hcs_err
 hcs_result vl_system_forget(hcs_system *system, hcs_error *err);
 hcs_result vl_process_create(hcs_system *system, const char *parameters, const hcs_stdio *stdio_opt,
                              hcs_process **out, hcs_op **out_op_opt, hcs_error *err);
+hcs_result vl_process_open(hcs_system *system, uint32_t process_id, hcs_process **out,
+                           hcs_error *err);
 uint32_t vl_process_id(hcs_process *process);
 hcs_pollable vl_process_take_stdio(hcs_process *process, hcs_stdio_which which);
 hcs_result vl_process_wait(hcs_process *process, uint64_t deadline_ns, int timeout_ms,
@@ -216,6 +234,8 @@ hcs_result vl_op_wait(hcs_op *op, uint64_t deadline_ns, hcs_error *err);
 void vl_op_close(hcs_op *op);
 hcs_result vl_stream_open(hcs_host *host, const hcs_stream_options *options, hcs_stream **out,
                           hcs_error *err);
+hcs_result vl_stream_open_system(hcs_system *system, const hcs_stream_options *options,
+                                 hcs_stream **out, hcs_error *err);
 hcs_pollable vl_stream_pollable(const hcs_stream *stream);
 hcs_result vl_stream_next(hcs_stream *stream, uint64_t deadline_ns, hcs_event *out, hcs_error *err);
 void vl_stream_end(hcs_stream *stream);

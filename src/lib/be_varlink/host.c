@@ -156,3 +156,11 @@ hcs_result vl_host_enumerate(hcs_host *host, const char *query_opt, char **out_d
         return r;
     return call_document(&reply, "systems", out_document, err);
 }
+
+hcs_result vl_host_set_log_bytes(hcs_host *host, size_t bytes, hcs_error *err)
+{
+    (void) bytes;
+    return fail(err, HCS_E_WIN32_NOT_SUPPORTED, "host.set_log_bytes",
+                "the log is that of the service at '%s', which decides what it keeps",
+                vl_host_of(host)->path);
+}

@@ -53,8 +53,10 @@ hcs_result vl_op_new(struct vl_host *host, const char *method, json_t *take_para
         vl_op_unref(op);
         return r;
     }
-    /* With the answer to a token more may have been read: then the connection does not show it. */
-    (void) vl_op_done(op);
+    /* With the answer to a token ours may have been read already, and then nothing more will come
+     * that makes the connection readable. */
+    if (varlink_ready(op->call.link))
+        link_hang_up(op->call.link);
     *out = op;
     return HCS_OK;
 }
@@ -74,6 +76,17 @@ bool vl_op_done(struct vl_op *op)
             link_hang_up(op->call.link);
         }
     }
+    done = op->done;
+    lock_give(&op->lock);
+    return done;
+}
+
+bool vl_op_was_done(struct vl_op *op)
+{
+    bool done;
+
+    assert(op);
+    lock_take(&op->lock);
     done = op->done;
     lock_give(&op->lock);
     return done;

@@ -1,54 +1,46 @@
 /* stream.c - the lifecycle event stream of the user.
  *
  * Owns:    a connection of its own, the message that the last event is borrowed from.
- * Users:   the table of the back end.
+ * Users:   the table of the back end; subscribe.c opens it.
  * Promise: what the service sends comes out in its order, each once; nothing ends without
  *          HCS_EVENT_END.  The flag of the watch is set exactly while there is something to return
  *          that the connection does not show.
  */
+#include "stream.h"
+
 #include <assert.h>
 #include <string.h>
 
 #include "clock.h"
 #include "event.h"
-#include "handles.h"
-#include "watch.h"
 
-struct vl_stream {
-    struct hcs_stream head;
-    struct call call; /* Subscribe; its answers are the stream */
-    struct watch watch;
-    atomic_flag reading;
-    struct varlink_message message; /* what the last event is borrowed from */
-    char *detail;                   /* of the last event, when we made it */
-    bool lost;                      /* HCS_EVENT_SERVICE_DISCONNECT has been said: END is next */
-    char *end_reason;               /* the service has said END, or will say nothing more */
+void stream_forget_creation(struct vl_stream *s)
+{
+    if (!s->creation)
+        return;
+    watch_remove(&s->watch, s->creation->call.link);
+    vl_op_unref(TAKE(s->creation));
+}
 
-    struct lock lock; /* guards what follows */
-    bool ended;       /* by hcs_stream_end() */
-    bool finished;    /* END has been taken */
-};
-
-static void stream_drop(struct vl_stream *s)
+void stream_drop(struct vl_stream *s)
 {
     if (!s)
         return;
+    roster_leave(&s->place);
     varlink_message_done(&s->message);
     s->call.answered = false;
     call_done(&s->call);
+    stream_forget_creation(s);
     watch_done(&s->watch);
+    vl_host_unref(s->host);
+    json_decref(s->request);
     lock_done(&s->lock);
     free(s->detail);
     free(s->end_reason);
     free(s);
 }
 
-static void stream_dropp(struct vl_stream **s)
-{
-    stream_drop(*s);
-}
-
-static hcs_result stream_new(struct vl_stream **out, hcs_error *err)
+hcs_result stream_new(struct vl_stream **out, hcs_error *err)
 {
     _cleanup_(stream_dropp) struct vl_stream *s = calloc(1, sizeof(*s));
     hcs_result r;
@@ -69,6 +61,8 @@ static hcs_result stream_new(struct vl_stream **out, hcs_error *err)
 
 /* ---- making events ---- */
 
+static const char reason_orphaned[] = "the system's handle was closed";
+
 static void event_stamp(hcs_event *e, hcs_event_kind kind)
 {
     e->kind = kind;
@@ -88,10 +82,11 @@ static void event_make(struct vl_stream *s, hcs_event_kind kind, const char *rea
     e->detail_length = strlen(e->detail);
 }
 
-/* The last event.  The connection goes: nothing is left to be readable. */
+/* The last event.  What is watched goes: nothing is left to be readable. */
 static void event_end(struct vl_stream *s, const char *reason, hcs_event *e)
 {
     event_make(s, HCS_EVENT_END, reason, e);
+    stream_forget_creation(s);
     s->call.answered = false;
     call_done(&s->call);
     lock_take(&s->lock);
@@ -100,8 +95,13 @@ static void event_end(struct vl_stream *s, const char *reason, hcs_event *e)
     lock_give(&s->lock);
 }
 
+/* The connection is of no use any more: an event, or the end when it was us. */
 static void event_lost(struct vl_stream *s, const hcs_error *why, hcs_event *e)
 {
+    if (s->cut) {
+        event_end(s, reason_orphaned, e);
+        return;
+    }
     event_make(s, HCS_EVENT_SERVICE_DISCONNECT, why->text, e);
     s->lost = true;
 }
@@ -169,7 +169,10 @@ static int event_read(struct vl_stream *s, hcs_event *e)
         r = call_try(&s->call, &s->message, &why);
         if (r == 0)
             return 0;
-        if (r > 0)
+        if (r > 0 && s->subscribing) {
+            r = subscribe_check_ready(s, s->message.json, &why);
+            s->subscribing = false;
+        } else if (r > 0)
             r = answer_view(s, e, &why);
         else if (s->call.answered && why.code != HCS_E_PROTOCOL_ERROR) {
             event_end(s, why.text, e);
@@ -190,21 +193,58 @@ static int event_read(struct vl_stream *s, hcs_event *e)
     }
 }
 
-/* What is to be returned without asking the connection. */
+/* The first event of a stream that was opened while its system was being created. */
+static int event_first(struct vl_stream *s, hcs_event *e)
+{
+    hcs_error why = HCS_ERROR_INIT;
+    hcs_result r = subscribe_try(s, &why);
+
+    if (r > 0)
+        return event_read(s, e);
+    if (r == 0)
+        return 0;
+    if (r == HCS_E_SERVICE_DISCONNECT || r == HCS_E_SERVICE_NOT_AVAILABLE)
+        event_lost(s, &why, e);
+    else
+        event_end(s, why.text, e);
+    return 1;
+}
+
+/* What had arrived when the handle was closed, and the end. */
+static void event_left(struct vl_stream *s, hcs_event *e)
+{
+    if (s->call.link && !s->cut) {
+        s->cut = true;
+        link_hang_up(s->call.link);
+    }
+    if (!s->call.link || event_read(s, e) == 0)
+        event_end(s, reason_orphaned, e);
+}
+
+/* With the lock held: what is to be returned without asking the connection. */
 static bool stream_has_news(const struct vl_stream *s)
 {
-    return s->lost || s->end_reason || (s->call.link && varlink_ready(s->call.link));
+    return s->ended || s->orphaned || s->lost || s->end_reason ||
+           (s->call.link && varlink_ready(s->call.link));
+}
+
+void stream_update(struct vl_stream *s)
+{
+    lock_take(&s->lock);
+    watch_set(&s->watch, !s->finished && stream_has_news(s));
+    lock_give(&s->lock);
 }
 
 /* 1: an event, 0: nothing yet, negative: the stream has ended before. */
 static hcs_result event_next(struct vl_stream *s, hcs_event *e, hcs_error *err)
 {
-    bool ended, finished;
+    bool ended, orphaned, finished;
     int got = 1;
 
     free(TAKE(s->detail));
     lock_take(&s->lock);
     ended = s->ended;
+    orphaned = s->orphaned;
     finished = s->finished;
     lock_give(&s->lock);
     if (finished)
@@ -213,79 +253,15 @@ static hcs_result event_next(struct vl_stream *s, hcs_event *e, hcs_error *err)
         event_end(s, "closed", e);
     else if (s->lost)
         event_end(s, "the service was disconnected", e);
+    else if (orphaned)
+        event_left(s, e);
     else
-        got = event_read(s, e);
-    lock_take(&s->lock);
-    if (!s->finished)
-        watch_set(&s->watch, s->ended || stream_has_news(s));
-    lock_give(&s->lock);
+        got = s->creation ? event_first(s, e) : event_read(s, e);
+    stream_update(s);
     return got;
 }
 
-/* ---- opening ---- */
-
-static hcs_result subscribe_parameters(const hcs_stream_options *options, json_t **out,
-                                       hcs_error *err)
-{
-    static const char *const words[] = { "now", "beginning", "after" };
-    json_t *json, *id = NULL, *after = NULL;
-    hcs_result r;
-
-    if (options->from == HCS_FROM_AFTER && options->after > INT64_MAX)
-        return fail(err, HCS_E_INVALIDARG, "hcs_stream_open",
-                    "after is %llu, no number of an event", (unsigned long long) options->after);
-    if (options->system_id) {
-        r = call_text(options->system_id, HCS_E_INVALIDARG, "hcs_stream_open", "system_id", &id,
-                      err);
-        if (r < 0)
-            return r;
-    }
-    if (options->from == HCS_FROM_AFTER)
-        after = json_integer((json_int_t) options->after);
-    json = json_pack("{s:s, s:o*, s:o*}", "from", words[options->from], "after", after, "systemId",
-                     id);
-    if (!json)
-        return fail(err, HCS_E_OUTOFMEMORY, "hcs_stream_open", "no memory for a request");
-    *out = json;
-    return HCS_OK;
-}
-
 /* ---- verbs of the back end ---- */
-
-hcs_result vl_stream_open(hcs_host *host, const hcs_stream_options *options, hcs_stream **out,
-                          hcs_error *err)
-{
-    _cleanup_(varlink_message_done) struct varlink_message reply;
-    _cleanup_(stream_dropp) struct vl_stream *s = NULL;
-    json_t *parameters = NULL;
-    hcs_result r;
-
-    varlink_message_init(&reply);
-    r = stream_new(&s, err);
-    if (r >= 0)
-        r = subscribe_parameters(options, &parameters, err);
-    if (r < 0)
-        return r;
-    r = call_begin(&s->call, vl_host_of(host), CALL_STREAM, INTERFACE "Subscribe", parameters, NULL,
-                   0, err);
-    if (r >= 0)
-        r = call_wait(&s->call, NO_DEADLINE, &reply, err);
-    if (r < 0)
-        return r;
-    if (s->call.answered || !json_is_object(json_object_get(reply.json, "ready")))
-        return fail(err, HCS_E_PROTOCOL_ERROR, "stream.open",
-                    "no 'ready' in the first answer of the service");
-    /* From here on the service going away is an event, not a failed start. */
-    s->call.start.started = false;
-    r = watch_add(&s->watch, s->call.link, err);
-    if (r < 0)
-        return r;
-    lock_take(&s->lock);
-    watch_set(&s->watch, stream_has_news(s));
-    lock_give(&s->lock);
-    *out = &(TAKE(s))->head;
-    return HCS_OK;
-}
 
 static struct vl_stream *vl_stream_of(const hcs_stream *stream)
 {
@@ -318,20 +294,35 @@ hcs_result vl_stream_next(hcs_stream *stream, uint64_t deadline_ns, hcs_event *o
         return fail(err, HCS_E_WIN32_BUSY, "hcs_stream_next",
                     "another thread is reading the stream");
     r = stream_wait(s, deadline_ns, out, err);
+    if (r >= 0 && out->detail_length == 0)
+        out->detail_flags = HCS_DETAIL_ABSENT;
     atomic_flag_clear_explicit(&s->reading, memory_order_release);
     return r;
+}
+
+/* Wake whoever reads, or will read, and let them see why. */
+static void stream_tell(struct vl_stream *s, bool *why)
+{
+    lock_take(&s->lock);
+    if (!s->finished) {
+        *why = true;
+        watch_set(&s->watch, true);
+    }
+    lock_give(&s->lock);
+}
+
+void stream_orphan(struct roster_place *place)
+{
+    struct vl_stream *s = container_of(place, struct vl_stream, place);
+
+    stream_tell(s, &s->orphaned);
 }
 
 void vl_stream_end(hcs_stream *stream)
 {
     struct vl_stream *s = vl_stream_of(stream);
 
-    lock_take(&s->lock);
-    if (!s->finished) {
-        s->ended = true;
-        watch_set(&s->watch, true);
-    }
-    lock_give(&s->lock);
+    stream_tell(s, &s->ended);
 }
 
 void vl_stream_close(hcs_stream *stream)

@@ -11,11 +11,13 @@
 
 #include "event.h"
 #include "handles.h"
+#include "stream.h"
 
 static void system_drop(struct vl_system *system)
 {
     if (!system)
         return;
+    roster_close(system->streams, stream_orphan);
     waiter_done(&system->waiter);
     vl_op_unref(system->creation);
     lock_done(&system->lock);
@@ -34,9 +36,15 @@ static hcs_result system_new(struct vl_host *host, const char *id, struct vl_sys
 {
     struct vl_system *system = calloc(1, sizeof(*system));
 
-    if (system)
+    if (system) {
         system->head.id = strdup(id);
-    if (!system || !system->head.id) {
+        system->streams = roster_new();
+    }
+    if (!system || !system->head.id || !system->streams) {
+        if (system) {
+            free(system->head.id);
+            roster_close(system->streams, NULL);
+        }
         free(system);
         return fail(err, HCS_E_OUTOFMEMORY, "system.new", "no memory for a system");
     }
@@ -49,7 +57,7 @@ static hcs_result system_new(struct vl_host *host, const char *id, struct vl_sys
 }
 
 /* Take the incarnation from a reply of CreateSystem or OpenSystem. */
-static hcs_result incarnation_learn(struct vl_system *system, const struct varlink_message *reply,
+static hcs_result incarnation_learn(const struct varlink_message *reply, uint64_t *out,
                                     hcs_error *err)
 {
     hcs_event_system view;
@@ -57,8 +65,15 @@ static hcs_result incarnation_learn(struct vl_system *system, const struct varli
 
     if (r < 0)
         return hint(err, r, "answer of the service");
-    system->incarnation = view.incarnation;
+    *out = view.incarnation;
     return HCS_OK;
+}
+
+hcs_result vl_system_created(struct vl_op *creation, uint64_t *out_incarnation, hcs_error *err)
+{
+    hcs_result r = vl_op_result(creation, err);
+
+    return r < 0 ? r : incarnation_learn(vl_op_reply(creation), out_incarnation, err);
 }
 
 /* With the lock held: the result of the creation, if there is one, goes into the handle. */
@@ -71,26 +86,49 @@ static hcs_result system_settle(struct vl_system *system, hcs_error *err)
     if (!vl_op_done(system->creation))
         return fail(err, HCS_E_OPERATION_PENDING, "system.call",
                     "system '%s' is still being created", system->head.id);
-    r = vl_op_result(system->creation, err);
-    if (r >= 0)
-        r = incarnation_learn(system, vl_op_reply(system->creation), err);
+    r = vl_system_created(system->creation, &system->incarnation, err);
     if (r < 0)
         return r;
     vl_op_unref(TAKE(system->creation));
     return HCS_OK;
 }
 
-hcs_result vl_system_parameters(struct vl_system *system, json_t **out, hcs_error *err)
+hcs_result vl_system_incarnation(struct vl_system *system, uint64_t *out, hcs_error *err)
 {
-    uint64_t incarnation;
-    json_t *parameters;
     hcs_result r;
 
     assert(system && out);
     lock_take(&system->lock);
     r = system_settle(system, err);
-    incarnation = system->incarnation;
+    *out = system->incarnation;
     lock_give(&system->lock);
+    return r;
+}
+
+hcs_result vl_system_identity(struct vl_system *system, uint64_t *out_incarnation,
+                              struct vl_op **out_creation, hcs_error *err)
+{
+    hcs_result r = HCS_OK;
+
+    assert(system && out_incarnation && out_creation);
+    lock_take(&system->lock);
+    if (system->creation && !vl_op_was_done(system->creation))
+        *out_creation = vl_op_ref(system->creation);
+    else
+        r = system_settle(system, err);
+    *out_incarnation = system->incarnation;
+    lock_give(&system->lock);
+    return r;
+}
+
+hcs_result vl_system_parameters(struct vl_system *system, json_t **out, hcs_error *err)
+{
+    uint64_t incarnation = 0;
+    json_t *parameters;
+    hcs_result r;
+
+    assert(system && out);
+    r = vl_system_incarnation(system, &incarnation, err);
     if (r < 0)
         return r;
     parameters =
@@ -168,7 +206,7 @@ hcs_result vl_system_create(hcs_host *host, const char *id, const char *document
         r = call_make(system->host, INTERFACE "CreateSystem", parameters, NULL, 0, NO_DEADLINE,
                       &reply, err);
         if (r >= 0)
-            r = incarnation_learn(system, &reply, err);
+            r = incarnation_learn(&reply, &system->incarnation, err);
         if (r < 0)
             return r;
     }
@@ -189,7 +227,7 @@ hcs_result vl_system_open(hcs_host *host, const char *id, hcs_system **out, hcs_
     r = call_make(system->host, INTERFACE "OpenSystem", json_pack("{s:s}", "id", id), NULL, 0,
                   NO_DEADLINE, &reply, err);
     if (r >= 0)
-        r = incarnation_learn(system, &reply, err);
+        r = incarnation_learn(&reply, &system->incarnation, err);
     if (r < 0)
         return r;
     *out = &(TAKE(system))->head;

@@ -84,6 +84,11 @@ hcs_result watch_add(struct watch *w, const struct varlink *link, hcs_error *err
     return epoll_add(w->both, varlink_fd(link), err);
 }
 
+void watch_remove(struct watch *w, const struct varlink *link)
+{
+    (void) epoll_ctl(w->both, EPOLL_CTL_DEL, varlink_fd(link), NULL);
+}
+
 void watch_set(struct watch *w, bool set)
 {
     if (w->set == set)

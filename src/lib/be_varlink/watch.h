@@ -29,8 +29,9 @@ struct watch {
 _must_use_ hcs_result watch_init(struct watch *w, hcs_error *err);
 void watch_done(struct watch *w); /* of one that failed to begin, too */
 
-/* Watch a link too.  It is forgotten when it is dropped. */
+/* Watch a link too.  It is forgotten when it is dropped, or when it is removed. */
 _must_use_ hcs_result watch_add(struct watch *w, const struct varlink *link, hcs_error *err);
+void watch_remove(struct watch *w, const struct varlink *link);
 
 /* With the owner's lock held: readable without the link, or only with it. */
 void watch_set(struct watch *w, bool set);
