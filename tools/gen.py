@@ -74,7 +74,7 @@ def conformance_doc(path):
     source = pathlib.Path(path).read_text(encoding="utf-8")
     print("# Promises\n")
     print("Each is a test of `tests/conformance/conformance.c`, over the public API, run against every driver: `fake`")
-    print("(scripted), `plain` (isolation none) and `oci` (real containers). Generated from it by `tools/gen.py conformance-doc`.\n")
+    print("(scripted), `plain` (isolation none) and `oci` (real containers), each over the unix socket and over TCP. Generated from it by `tools/gen.py conformance-doc`.\n")
     print("| number | promise | begins with a system that is |\n|---|---|---|")
     for begin, number, name in re.findall(r"^\s+(CREATED|RUNNING)\(c(\d+)_(\w+)\),$", source, re.M):
         print(f"| C{number} | {name.replace('_', ' ')} | {begin.lower()} |")

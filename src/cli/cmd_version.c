@@ -52,6 +52,16 @@ static void print_driver(const json_t *driver)
     putchar('\n');
 }
 
+/* "tcp       port 40123, 2 connections refused" */
+static void print_tcp(const json_t *tcp)
+{
+    json_int_t refused = json_integer_value(json_object_get(tcp, "refused"));
+
+    if (json_is_object(tcp))
+        printf("%-*sport %lld, %lld connection%s refused\n", COLUMN, "tcp",
+               json_integer_value(json_object_get(tcp, "port")), refused, refused == 1 ? "" : "s");
+}
+
 static void print_service(const json_t *info)
 {
     const char *name = text_of(info, "name"), *version = text_of(info, "version");
@@ -61,6 +71,7 @@ static void print_service(const json_t *info)
     printf("%-*s%s %s, process %lld%s\n", COLUMN, "service", name ? name : "?",
            version ? version : "?", json_integer_value(json_object_get(info, "pid")),
            json_is_true(json_object_get(info, "shared")) ? ", shared" : "");
+    print_tcp(json_object_get(info, "tcp"));
     puts("drivers");
     json_array_foreach(json_object_get(info, "drivers"), i, driver) print_driver(driver);
     if (text_of(info, "noContainers"))

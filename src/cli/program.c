@@ -19,6 +19,7 @@
 #include "report.h"
 
 #define INTERRUPTS_MAX 3
+#define LAST_WORDS_MS 1000 /* of silence, after the program has ended */
 
 /* ---- signals ---- */
 
@@ -27,6 +28,7 @@ int program_init(struct program *p, hcs_host *host, enum program_third third)
     sigset_t set;
 
     *p = (struct program){ .host = host, .third = third, .signals = -1 };
+    pump_init(&p->pump);
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
@@ -42,6 +44,7 @@ int program_init(struct program *p, hcs_host *host, enum program_third third)
 
 void program_done(struct program *p)
 {
+    pump_done(&p->pump);
     hcs_process_close(p->process);
     hcs_stream_close(p->stream);
     if (p->signals >= 0)
@@ -113,14 +116,19 @@ static int64_t now_ms(void)
     return (int64_t) t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Until @other is readable, taking signals; 0 when @timeout_ms (-1: never) was over first. */
+/* Until @other (or NONE) is readable or the pump had something to do, taking signals; 0 when
+ * @timeout_ms (-1: never) was over first. */
 static int wait_for(struct program *p, hcs_pollable other, int timeout_ms)
 {
-    struct pollfd fds[] = { { p->signals, POLLIN, 0 }, { other, POLLIN, 0 } };
-    int n = poll(fds, 2, timeout_ms);
+    struct pollfd fds[2 + PUMP_LANES] = { { p->signals, POLLIN, 0 }, { other, POLLIN, 0 } };
+    int n;
 
+    pump_wants(&p->pump, fds + 2);
+    n = poll(fds, N_ELEMENTS(fds), timeout_ms);
     if (n > 0 && fds[0].revents)
         take_signals(p);
+    if (n > 0)
+        pump_carry(&p->pump, fds + 2);
     return n != 0;
 }
 
@@ -217,6 +225,33 @@ void program_note_loss(struct program *p, hcs_result result)
         p->is_lost = 1;
 }
 
+/* The document with a pipe for each standard handle. */
+static char *with_pipes(const char *parameters)
+{
+    _cleanup_(json_dropp) json_t *json = json_loads(parameters, 0, NULL);
+
+    if (!json || json_object_set_new(json, "CreateStdInPipe", json_true()) < 0 ||
+        json_object_set_new(json, "CreateStdOutPipe", json_true()) < 0 ||
+        json_object_set_new(json, "CreateStdErrPipe", json_true()) < 0)
+        return NULL;
+    return json_dumps(json, JSON_COMPACT);
+}
+
+/* A host that cannot be given our handles makes pipes, and we carry what goes through them. */
+static hcs_result create_pumped(struct program *p, const char *parameters, hcs_error *err)
+{
+    _cleanup_(free_dropp) char *piped = with_pipes(parameters);
+    hcs_op *op = NULL;
+    hcs_result r;
+
+    r = hcs_process_create(p->system, piped ? piped : parameters, NULL, &p->process, &op, err);
+    if (r >= 0)
+        r = program_finish_op(p, op, err);
+    if (r >= 0 && pump_begin(&p->pump, p->process) < 0)
+        p->is_lost = 1;
+    return r;
+}
+
 static hcs_result create(struct program *p, const char *parameters, hcs_error *err)
 {
     hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
@@ -232,10 +267,21 @@ static hcs_result create(struct program *p, const char *parameters, hcs_error *e
     stdio.out = STDOUT_FILENO;
     stdio.err = STDERR_FILENO;
     r = hcs_process_create(p->system, parameters, &stdio, &p->process, &op, err);
-    if (r >= 0)
+    if (r == HCS_E_WIN32_NOT_SUPPORTED && !op)
+        r = create_pumped(p, parameters, err);
+    else if (r >= 0)
         r = program_finish_op(p, op, err);
     program_note_loss(p, r);
     return r;
+}
+
+/* What the program said before it ended, to the last byte; who else has its handles, as a program
+ * that it has left behind, is listened to for a moment only. */
+static void take_last_words(struct program *p)
+{
+    pump_end_input(&p->pump);
+    while (pump_has_output(&p->pump) && wait_for(p, HCS_POLLABLE_NONE, LAST_WORDS_MS))
+        ;
 }
 
 static int exit_status(const struct program *p)
@@ -270,6 +316,7 @@ int program_run(struct program *p, const char *parameters)
         wait_for(p, hcs_stream_pollable(p->stream), -1);
         take_events(p);
     }
+    take_last_words(p);
     return exit_status(p);
 }
 

@@ -4,6 +4,7 @@
 #define HCS_CLI_PROGRAM_H
 
 #include "cli.h"
+#include "pump.h"
 
 /* What the third Ctrl-C ends. */
 enum program_third { THIRD_KILLS_SYSTEM, THIRD_KILLS_PROCESS };
@@ -15,6 +16,7 @@ struct program {
     int signals; /* signalfd */
     hcs_stream *stream;
     hcs_process *process;
+    struct pump pump;    /* of a host that takes no handles of ours */
     int pending;         /* signal that came before there was a process, 0 none */
     unsigned interrupts; /* how many times the user pressed Ctrl-C */
     int has_exit;

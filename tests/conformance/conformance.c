@@ -51,6 +51,14 @@ static int is_fake(void)
     return strcmp(driver, "fake") == 0;
 }
 
+/* Over TCP no handle of ours can be given to a process. */
+static int passes_handles(void)
+{
+    const char *address = getenv("HCS_HOST");
+
+    return !address || strncmp(address, "tcp:", 4) != 0;
+}
+
 /* ---- programs ---- */
 
 static const char *exit_with(int code)
@@ -610,6 +618,10 @@ static void c51_handles_that_are_given(void **state)
         print_message("fake processes have no output\n");
         skip();
     }
+    if (!passes_handles()) {
+        print_message("over TCP no handles can be passed\n");
+        skip();
+    }
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     stdio.out = ends[1];
     OK(hcs_process_create(life->system, "{\"CommandLine\":\"echo given\"}", &stdio, &process, NULL,
@@ -624,6 +636,25 @@ static void c51_handles_that_are_given(void **state)
     FAILS(hcs_process_create(life->system, "{\"CommandArgs\":[\"echo\"],\"CreateStdOutPipe\":true}",
                              &stdio, &process, NULL, &err),
           HCS_E_INVALIDARG);
+}
+
+static void c52_a_handle_that_cannot_be_given_is_refused_with_the_way_out(void **state)
+{
+    struct life *life = *state;
+    hcs_stdio stdio = HCS_STDIO_INIT;
+    hcs_process *process = NULL;
+
+    if (passes_handles()) {
+        print_message("this connection passes handles\n");
+        skip();
+    }
+    stdio.out = 1;
+    FAILS(hcs_process_create(life->system, exit_with(0), &stdio, &process, NULL, &err),
+          HCS_E_WIN32_NOT_SUPPORTED);
+    assert_null(process);
+    assert_non_null(strstr(err.text, "stdout"));
+    assert_non_null(strstr(err.text, "CreateStdOutPipe"));
+    assert_non_null(strstr(err.text, "hcs_process_take_stdio()"));
 }
 
 /* ---- streams ---- */
@@ -989,6 +1020,7 @@ int main(int argc, char **argv)
         RUNNING(c43_a_process_can_be_created_without_blocking),
         RUNNING(c50_pipes_that_the_document_asks_for),
         RUNNING(c51_handles_that_are_given),
+        RUNNING(c52_a_handle_that_cannot_be_given_is_refused_with_the_way_out),
         RUNNING(c60_numbers_of_the_host_are_dense),
         RUNNING(c61_a_stream_of_a_system_ends_with_it_and_says_so),
         RUNNING(c62_a_stream_resumes_after_an_exact_event),

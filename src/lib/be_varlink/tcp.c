@@ -108,6 +108,10 @@ hcs_result tcp_stdio(struct vl_host *host, const char *document, const hcs_stdio
     for (size_t i = 0; r >= 0 && i < 3; i++) {
         if (wanted[i])
             r = stdio_learn(&calls[i], ticket_names[i], parameters, &out[i], err);
+        /* To the program a handle whose reader is gone shall look like a pipe whose reader is gone:
+         * EPIPE and SIGPIPE, which is what it gets when our side has ended its output before. */
+        if (wanted[i] && r >= 0 && i != HCS_STDIN)
+            socket_end_output(out[i]);
     }
     for (size_t i = 0; i < 3; i++) {
         calls[i].answered = false;

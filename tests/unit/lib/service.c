@@ -156,13 +156,30 @@ static void service_init(struct service *s, service_handler *handler)
     pthread_cond_init(&s->done, NULL);
 }
 
+static void make_directory(struct service *s)
+{
+    strcpy(s->directory, "/tmp/hcs-lib-test-XXXXXX");
+    CHECK(mkdtemp(s->directory));
+}
+
+void service_start_tcp(struct service *s, service_handler *handler, struct loopback *at)
+{
+    hcs_result r;
+
+    service_init(s, handler);
+    make_directory(s);
+    r = loopback_listen(at, &s->listen_fd, NULL);
+    CHECK(r == HCS_OK);
+    snprintf(s->path, sizeof(s->path), "%s/token", s->directory);
+    CHECK(pthread_create(&s->thread, NULL, service_main, s) == 0);
+}
+
 void service_start(struct service *s, service_handler *handler)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
 
     service_init(s, handler);
-    strcpy(s->directory, "/tmp/hcs-lib-test-XXXXXX");
-    CHECK(mkdtemp(s->directory));
+    make_directory(s);
     snprintf(s->path, sizeof(s->path), "%s/sock", s->directory);
     strcpy(address.sun_path, s->path);
     s->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

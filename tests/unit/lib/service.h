@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "loopback.h"
 #include "varlink.h"
 
 #define CLIENTS_MAX 64
@@ -42,6 +43,9 @@ struct service {
 /* A service at a socket in a new directory; stopping removes both. */
 void service_start(struct service *s, service_handler *handler);
 void service_stop(struct service *s);
+
+/* The same at a port of the loopback; @at learns which.  The path is for a token file. */
+void service_start_tcp(struct service *s, service_handler *handler, struct loopback *at);
 
 /* Serve on @listen_fd in this thread until the last client has left. */
 void service_run(struct service *s, int listen_fd, service_handler *handler);
