@@ -32,9 +32,11 @@ class Stage(Service):
         self.wine_env = {k: v for k, v in self.env.items() if not k.startswith("HCS_")}
         self.wine_env.update(HCS_COMPUTECORE_HOST="tcp:127.0.0.1", HCS_TOKEN_FILE=windows_path(self.token))
 
-    def wine(self, program, *args, env=None, check=None, timeout=120):
-        r = subprocess.run(["wine", str(program), *map(str, args)], env=dict(self.wine_env, **(env or {})), capture_output=True,
-                           timeout=timeout, stdin=subprocess.DEVNULL)
+    def wine(self, program, *args, env=None, without=None, check=None, timeout=120):
+        env = dict(self.wine_env, **(env or {}))
+        env.pop(without, None)
+        r = subprocess.run(["wine", str(program), *map(str, args)], env=env, capture_output=True, timeout=timeout,
+                           stdin=subprocess.DEVNULL)
         r.stdout, r.stderr = r.stdout.decode(), r.stderr.decode()
         if check is not None:
             assert r.returncode == check, f"{program} {args}: exit {r.returncode}\n{r.stdout}\n{r.stderr}"
@@ -119,6 +121,12 @@ def test_wrong_token_is_refused(service, storage, tmp_path):
     r = service.pattern("wait_sync", "wrong-token", storage, "true", env={"HCS_TOKEN_FILE": windows_path(wrong)}, check=125)
     assert "0x8037011b" in r.stderr.lower()  # HCS_E_ACCESS_DENIED
     assert not any(s["Id"] == "wrong-token" for s in service.list(everything=True))
+
+
+def test_computecore_that_is_not_told_of_a_service_says_so(service, storage):
+    r = service.pattern("wait_sync", "nowhere", storage, "true", without="HCS_COMPUTECORE_HOST", check=125)
+    assert "0x80370114" in r.stderr  # HCS_E_SERVICE_NOT_AVAILABLE
+    assert not any(s["Id"] == "nowhere" for s in service.list(everything=True))
 
 
 # ---- standard handles ----

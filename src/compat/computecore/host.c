@@ -43,6 +43,11 @@ static HRESULT address_get(char **out, hcs_error *err)
     _cleanup_(free_drop) char *general = platform_environment("HCS_HOST");
     const char *address = own ? own : general;
 
+#ifdef _WIN32
+    if (!address)
+        return fail(err, HCS_E_SERVICE_NOT_AVAILABLE, "host",
+                    "HCS_COMPUTECORE_HOST is not set: it names the service, tcp:127.0.0.1:PORT");
+#endif
     if (address && strncmp(address, "computecore:", 12) == 0)
         return fail(err, HCS_E_SERVICE_NOT_AVAILABLE, "host",
                     "%s is '%s', which means this library itself; set HCS_COMPUTECORE_HOST to the "
