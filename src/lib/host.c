@@ -24,16 +24,16 @@ static hcs_result address_resolve(const char *address_opt, const struct backend 
     const char *given = address_opt ? address_opt : secure_getenv("HCS_HOST");
     const char *rest = given;
 
-    if (given && behind(given, COMPUTECORE))
-        return fail(err, HCS_E_WIN32_NOT_SUPPORTED, "host.address",
-                    "address '%s' asks for the computecore back end, which this library was built "
-                    "without",
-                    given);
+    if (given && behind(given, COMPUTECORE)) {
+        *out_backend = &computecore_backend;
+        *out_rest_opt = behind(given, COMPUTECORE);
+        return HCS_OK;
+    }
     if (given && behind(given, "unix:"))
         rest = behind(given, "unix:");
     if (rest && rest[0] != '/')
         return fail(err, HCS_E_INVALIDARG, "host.address",
-                    "%s '%s' is neither unix:/path nor an absolute path",
+                    "%s '%s' is neither unix:/path nor an absolute path nor computecore:",
                     address_opt ? "address" : "HCS_HOST", given);
     *out_backend = &varlink_backend;
     *out_rest_opt = rest;

@@ -237,8 +237,8 @@ static char *end_document(struct cc_handle *h)
     else if (h->system && api->HcsWaitForComputeSystemExit)
         result = api->HcsWaitForComputeSystemExit(h->system, 0, &document);
     cc_handle_leave(h);
-    if (result >= 0)
-        (void) wide_to_text(document, WIDE_UNITS_MAX, &text, NULL);
+    if (result >= 0 && wide_to_text(document, WIDE_UNITS_MAX, &text, NULL) < 0)
+        text = NULL;
     if (document)
         api->LocalFree(document);
     return text;

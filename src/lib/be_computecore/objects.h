@@ -37,8 +37,6 @@ struct cc_host {
     struct list pending; /* of cc_op: their number is alive */
 };
 
-extern const struct backend computecore_backend;
-
 struct cc_host *cc_host_ref(struct cc_host *host);
 void cc_host_unref(struct cc_host *host);
 struct cc_host *cc_host_use(struct cc_host *host);
@@ -100,7 +98,7 @@ void cc_op_ends(struct cc_op *op, struct cc_handle *h);
 _must_use_ hcs_result cc_op_started(struct cc_op *op, int32_t result, hcs_error *err);
 
 /* Of WAIT: wait in HCS for the result. */
-_must_use_ hcs_result cc_op_finish(struct cc_op *op, hcs_error *err);
+hcs_result cc_op_finish(struct cc_op *op, hcs_error *err);
 
 /* It will not be started after all. */
 void cc_op_cancel(struct cc_op *op);
@@ -227,6 +225,7 @@ void cc_host_close(hcs_host *host);
 hcs_result cc_host_info(hcs_host *host, char **out_document, hcs_error *err);
 hcs_result cc_host_enumerate(hcs_host *host, const char *query_opt, char **out_document,
                              hcs_error *err);
+hcs_result cc_host_set_log_bytes(hcs_host *host, size_t bytes, hcs_error *err);
 hcs_result cc_system_create(hcs_host *host, const char *id, const char *document, hcs_system **out,
                             hcs_op **out_op_opt, hcs_error *err);
 hcs_result cc_system_open(hcs_host *host, const char *id, hcs_system **out, hcs_error *err);

@@ -232,7 +232,7 @@ static hcs_result create_handle(struct cc_handle *parent, const char *parameters
     char subject[SUBJECT_BYTES];
     hcs_result r;
 
-    snprintf(subject, sizeof subject, "a process of %s", parent->subject);
+    snprintf(subject, sizeof subject, "a process of %.150s", parent->subject);
     r = cc_handle_new(parent->host, subject, parent, &h, err);
     if (r >= 0)
         r = cc_op_new(parent->host, manner, "HcsCreateProcess", subject, &op, err);
@@ -261,7 +261,7 @@ hcs_result cc_process_create(hcs_system *handle, const char *parameters, const h
     _cleanup_(cc_handle_unrefp) struct cc_handle *parent = cc_handle_ref(system->handle);
     _cleanup_(cc_op_unrefp) struct cc_op *op = NULL;
     struct cc_handle *h = NULL;
-    struct cc_process *p;
+    struct cc_process *p = NULL;
     hcs_result r;
 
     r = check_stdio(stdio_opt, err);
@@ -292,11 +292,11 @@ hcs_result cc_process_open(hcs_system *handle, uint32_t process_id, hcs_process 
     _cleanup_(cc_handle_unrefp) struct cc_handle *h = NULL;
     char subject[SUBJECT_BYTES];
     flat_process native = NULL;
-    struct cc_process *p;
+    struct cc_process *p = NULL;
     int32_t result;
     hcs_result r;
 
-    snprintf(subject, sizeof subject, "process %u of %s", process_id, parent->subject);
+    snprintf(subject, sizeof subject, "process %u of %.150s", process_id, parent->subject);
     r = cc_system_settle(system, err);
     if (r >= 0)
         r = cc_handle_new(parent->host, subject, parent, &h, err);

@@ -151,7 +151,8 @@ static void newcomer_open(struct roster *r, const char *id, enum memlog_from fro
     if (cc_handle_open_system(r->host, id, &h, NULL) < 0)
         return;
     cc_handle_ask(h, false);
-    (void) roster_add(r, id, h, true, from, 0, NULL);
+    if (roster_add(r, id, h, true, from, 0, NULL) < 0)
+        return; /* without memory it is tried again */
 }
 
 static void entry_compare(struct roster *r, const json_t *entry, enum memlog_from from)

@@ -127,7 +127,7 @@ static void event_record(hcs_event *e, const struct memlog_record *record,
     e->monotonic_ns = record->monotonic_ns;
     e->detail = record->detail;
     e->detail_length = record->length;
-    EVENT_FLAGS(e, record->flags);
+    e->detail_flags = record->flags;
     event_system(e, from);
     event_exit(e);
 }
