@@ -15,6 +15,21 @@ size_t utf8_length_of_utf16(const uint16_t *units, size_t n, int *out_lossy_opt)
  * Returns the bytes written; no NUL is added. */
 size_t utf8_from_utf16(const uint16_t *units, size_t n, char *out);
 
+/* Units before the NUL of @text, at most @max.  Units after the NUL are not part of the answer, but
+ * those that share its block of memory may be looked at; never another page. */
+size_t utf16_length(const uint16_t *text, size_t max);
+
+/* Decode the NUL-terminated @text into @out in one pass: whole characters while they fit in @room
+ * and there are @max units at most.  A high surrogate that is the last of @max is left alone.  No
+ * NUL is added.  All of @room may be written to. */
+struct utf16_text {
+    size_t units; /* decoded */
+    size_t bytes; /* written */
+    int lossy;    /* 1: a lone surrogate was replaced */
+    int whole;    /* 1: the NUL is what it stopped at */
+};
+struct utf16_text utf8_from_utf16_text(const uint16_t *text, size_t max, char *out, size_t room);
+
 /* UTF-16 units that @n bytes need; malformed bytes count as U+FFFD, one for each byte. */
 size_t utf16_length_of_utf8(const char *bytes, size_t n, int *out_lossy_opt);
 size_t utf16_from_utf8(const char *bytes, size_t n, uint16_t *out);

@@ -80,8 +80,8 @@ static struct {
     struct a_process processes[PROCESSES_MAX];
     uint32_t last_process;
     int next_system, next_process; /* where to look for a free one */
-    int hint; /* nothing is free before it: handles are soon used again, so that a stale one differs by
-               * its generation only */
+    int hint; /* nothing is free before it: handles are soon used again, so that a stale one differs
+               * by its generation only */
     int n_handles; /* that were ever in use, from the first on */
     struct provider_registration last[SYSTEMS_MAX + PROCESSES_MAX]; /* newest, also when closed */
     enum provider_manner manner;
@@ -897,8 +897,8 @@ int32_t FLAT_CALL HcsTerminateComputeSystem(flat_system system, flat_operation o
 
 static json_t *system_properties(const struct a_system *s)
 {
-    json_t *json = json_pack("{s:s, s:s, s:s, s:s}", "Id", s->id, "SystemType", "Container", "Owner",
-                             s->owner, "State", s->state);
+    json_t *json = json_pack("{s:s, s:s, s:s, s:s}", "Id", s->id, "SystemType", "Container",
+                             "Owner", s->owner, "State", s->state);
 
     if (strcmp(s->state, "Stopped") == 0)
         json_object_set_new(json, "Stopped", json_true());
@@ -932,8 +932,8 @@ int32_t FLAT_CALL HcsGetComputeSystemProperties(flat_system system, flat_operati
         else if (!world.systems[h->of].state[0])
             result = HCS_E_SYSTEM_NOT_FOUND;
         else
-            result = operation_end(op, 0, wide_of_json(system_properties(&world.systems[h->of])),
-                                   NULL);
+            result =
+                operation_end(op, 0, wide_of_json(system_properties(&world.systems[h->of])), NULL);
     }
     lock_give(&lock);
     return result;
@@ -1224,8 +1224,7 @@ int32_t FLAT_CALL HcsTerminateProcess(flat_process process, flat_operation op,
 /* The process exits with 100 and the number of the signal. */
 PROVIDER_API int32_t FLAT_CALL HcsSignalProcess(flat_process process, flat_operation op,
                                                 const uint16_t *options);
-int32_t FLAT_CALL HcsSignalProcess(flat_process process, flat_operation op,
-                                   const uint16_t *options)
+int32_t FLAT_CALL HcsSignalProcess(flat_process process, flat_operation op, const uint16_t *options)
 {
     char text[64];
     json_t *json;

@@ -1,9 +1,9 @@
 /* provider.h - a Host Compute System for tests: it obeys a script.
  *
- * It implements the flat API of src/lib/be_computecore/flat.h.  What it does by itself is small: systems
- * are created, started and stopped, processes run "exit N" or "hang".  When and from where callbacks
- * come, and what goes wrong, is the test's to say.  It looks for the mistakes of its caller: a handle
- * used after its close, a string freed twice or never.
+ * It implements the flat API of src/lib/be_computecore/flat.h.  What it does by itself is small:
+ * systems are created, started and stopped, processes run "exit N" or "hang".  When and from where
+ * callbacks come, and what goes wrong, is the test's to say.  It looks for the mistakes of its
+ * caller: a handle used after its close, a string freed twice or never.
  *
  * Linked in, provider_api() is its table; as a library it exports the functions by HCS's names. */
 #ifndef HCS_TESTS_PROVIDER_H
@@ -50,8 +50,8 @@ PROVIDER_API void provider_set_started(int32_t code);
 PROVIDER_API void provider_complete_all(void);
 PROVIDER_API void provider_wait_idle(void); /* nothing that comes LATER is outstanding */
 
-/* The next call of @function, by HCS's name, fails: with @started at once when that is negative, else
- * as the result of its operation.  @document_opt is the result document then. */
+/* The next call of @function, by HCS's name, fails: with @started at once when that is negative,
+ * else as the result of its operation.  @document_opt is the result document then. */
 PROVIDER_API void provider_fail_next(const char *function, int32_t started, int32_t result,
                                      const char *document_opt);
 
@@ -66,7 +66,8 @@ PROVIDER_API void provider_forget_system(const char *id);
 PROVIDER_API void provider_stop_system(const char *id, const char *document_opt, int tell);
 PROVIDER_API void provider_stop_process(uint32_t process_id, const char *document_opt, int tell);
 
-/* Whether a terminate, a shut down and the end of a process are told by events; at first they are. */
+/* Whether a terminate, a shut down and the end of a process are told by events; at first they are.
+ */
 PROVIDER_API void provider_set_tells(int tells);
 
 /* Whether registration replays an end that came before; at first not. */

@@ -2,9 +2,9 @@
  *
  * Owns:    the native handle, the number that HCS has as the context, the log.
  * Users:   system.c, process.c, stream.c and roster.c; any number of cursors read the log.
- * Promise: HCS's close runs once, without a lock, after every call with the handle has returned; when
- *          cc_handle_close() returns no callback is running for it or ever will; an end is told
- *          once, whether HCS told it or was asked.
+ * Promise: HCS's close runs once, without a lock, after every call with the handle has returned;
+ * when cc_handle_close() returns no callback is running for it or ever will; an end is told once,
+ * whether HCS told it or was asked.
  */
 #include <assert.h>
 #include <stdio.h>

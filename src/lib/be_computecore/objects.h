@@ -1,8 +1,8 @@
 /* objects.h - what is behind the handles of the public headers over the flat API.
  *
  * Locks: a host's and each handle's, held for moments, never while HCS is called and never by
- * anything that HCS calls back, but for the operation's own.  Order, outer first: system or process,
- * handle, operation, host. */
+ * anything that HCS calls back, but for the operation's own.  Order, outer first: system or
+ * process, handle, operation, host. */
 #ifndef HCS_COMPUTECORE_OBJECTS_H
 #define HCS_COMPUTECORE_OBJECTS_H
 
@@ -63,11 +63,11 @@ struct cc_op {
     struct cc_host *host;   /* referenced */
     const char *verb;       /* "HcsStartComputeSystem" */
     char subject[SUBJECT_BYTES];
-    bool with_process;      /* the result has process information */
-    uintptr_t number;       /* 0: WAIT */
+    bool with_process; /* the result has process information */
+    uintptr_t number;  /* 0: WAIT */
     flat_operation native;
     struct cc_handle *ends_opt; /* counted: its log ends when the operation fails */
-    atomic_int collected;    /* somebody reads the result out of HCS */
+    atomic_int collected;       /* somebody reads the result out of HCS */
     struct wake wake;
     struct list pending; /* in the host's; under its lock */
     struct lock lock;    /* guards what follows; what is done does not change any more */
@@ -126,7 +126,7 @@ struct cc_handle {
     atomic_uint references;
     struct cc_host *host; /* referenced; used by whoever has the handle */
     char subject[SUBJECT_BYTES];
-    flat_system system;           /* one of the two is not NULL once it is open */
+    flat_system system; /* one of the two is not NULL once it is open */
     flat_process process;
     struct memlog *log;           /* counted */
     struct cc_handle *parent_opt; /* counted: of the system that a process is in */

@@ -3,8 +3,8 @@
  * Owns:    the handle, our ends of the pipes that HCS made, the operation that creates the process
  *          until its result was taken over.
  * Users:   the table of this back end.
- * Promise: the callback for the exit is registered before the call that makes the handle returns; an
- *          exit code is only what HCS calls one; pipes that nobody took are closed with the handle.
+ * Promise: the callback for the exit is registered before the call that makes the handle returns;
+ * an exit code is only what HCS calls one; pipes that nobody took are closed with the handle.
  */
 #include <assert.h>
 #include <signal.h>
@@ -155,10 +155,11 @@ static hcs_result check_stdio(const hcs_stdio *stdio_opt, hcs_error *err)
     given[2] = stdio_opt->err;
     for (size_t i = 0; i < N_ELEMENTS(given); i++)
         if (given[i] != HCS_POLLABLE_NONE)
-            return fail(err, HCS_E_WIN32_NOT_SUPPORTED, "computecore",
-                        "a handle of your own as standard %s cannot be given to HCS; ask for a pipe "
-                        "in the document and take its end with hcs_process_take_stdio()",
-                        names[i]);
+            return fail(
+                err, HCS_E_WIN32_NOT_SUPPORTED, "computecore",
+                "a handle of your own as standard %s cannot be given to HCS; ask for a pipe "
+                "in the document and take its end with hcs_process_take_stdio()",
+                names[i]);
     return HCS_OK;
 }
 
@@ -304,7 +305,8 @@ hcs_result cc_process_open(hcs_system *handle, uint32_t process_id, hcs_process 
         r = cc_handle_enter(parent, err);
     if (r < 0)
         return r;
-    result = parent->host->api.HcsOpenProcess(parent->system, process_id, FLAT_GENERIC_ALL, &native);
+    result =
+        parent->host->api.HcsOpenProcess(parent->system, process_id, FLAT_GENERIC_ALL, &native);
     cc_handle_leave(parent);
     if (result < 0)
         return cc_fail(err, result, "HcsOpenProcess", subject, NULL);

@@ -3,8 +3,8 @@
  * Owns:    the cursors it reads (roster.c), one wake for all of them, the timer of a stream of the
  *          host.
  * Users:   the table of this back end.
- * Promise: nothing ends without HCS_EVENT_END, whose reason tells which end it was; whatever is there
- *          to be read makes the pollable readable.
+ * Promise: nothing ends without HCS_EVENT_END, whose reason tells which end it was; whatever is
+ * there to be read makes the pollable readable.
  *
  * Between two calls either the wake is set, or every log is empty and will set it. */
 #include <assert.h>

@@ -1,7 +1,7 @@
 /* cycles_test.c - a million subscriptions, and what they leave: nothing.
  *
- * HCS_TEST_CYCLES says how many; memory, handles and threads are looked at after a tenth of them and
- * at the end, and may not have grown. */
+ * HCS_TEST_CYCLES says how many; memory, handles and threads are looked at after a tenth of them
+ * and at the end, and may not have grown. */
 #include "over.h"
 
 #ifdef _WIN32

@@ -19,10 +19,11 @@ static hcs_exit system_of(const char *document)
 
 static void a_system_exit_has_status_type_and_initiator(void **state)
 {
-    hcs_exit e = system_of("{\"Status\":-1070137082,\"ExitType\":\"UnexpectedExit\",\"Attribution\":[{"
-                           "\"WorkerExit\":{\"ExitCode\":3,\"Initiator\":\"GuestOS\"}},{"
-                           "\"SystemExit\":{\"Detail\":\"UnexpectedExit\",\"Initiator\":\"Internal\""
-                           "}}]}");
+    hcs_exit e =
+        system_of("{\"Status\":-1070137082,\"ExitType\":\"UnexpectedExit\",\"Attribution\":[{"
+                  "\"WorkerExit\":{\"ExitCode\":3,\"Initiator\":\"GuestOS\"}},{"
+                  "\"SystemExit\":{\"Detail\":\"UnexpectedExit\",\"Initiator\":\"Internal\""
+                  "}}]}");
 
     (void) state;
     assert_int_equal(e.how, HCS_EXIT_STATUS);
@@ -92,8 +93,7 @@ static void an_exit_code_is_one_only_when_exited_and_waited_for(void **state)
     for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
         uint32_t id = 1;
         int exited = -1;
-        hcs_exit e =
-            status_of_process(rows[i].document, strlen(rows[i].document), &id, &exited);
+        hcs_exit e = status_of_process(rows[i].document, strlen(rows[i].document), &id, &exited);
 
         assert_int_equal(e.how, rows[i].how);
         assert_int_equal(e.code, rows[i].code);
@@ -189,8 +189,8 @@ static void strings_of_the_user_arrive_whole_or_not_at_all(void **state)
     uint16_t *wide = NULL;
 
     (void) state;
-    assert_int_equal(wide_from_text("h\xC3\xA4\xF0\x9F\x98\x80", HCS_E_INVALIDARG, "it", &wide, &err),
-                     HCS_OK);
+    assert_int_equal(
+        wide_from_text("h\xC3\xA4\xF0\x9F\x98\x80", HCS_E_INVALIDARG, "it", &wide, &err), HCS_OK);
     assert_memory_equal(wide, expected, sizeof expected);
     free(wide);
     wide = NULL;

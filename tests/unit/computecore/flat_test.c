@@ -7,7 +7,8 @@ static void a_missing_library_is_said_when_the_host_is_opened(void **state)
 {
     (void) state;
 #ifdef _WIN32
-    FAILS(hcs_host_open("computecore:C:\\no\\such.dll", &opened, &err), HCS_E_SERVICE_NOT_AVAILABLE);
+    FAILS(hcs_host_open("computecore:C:\\no\\such.dll", &opened, &err),
+          HCS_E_SERVICE_NOT_AVAILABLE);
     SAYS("such.dll");
 #else
     FAILS(hcs_host_open("computecore:/no/such.so", &opened, &err), HCS_E_SERVICE_NOT_AVAILABLE);

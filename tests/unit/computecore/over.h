@@ -1,7 +1,7 @@
 /* over.h - what the tests of the computecore back end share: a host over the scripted provider.
  *
- * After each test nothing may be left: no handle of HCS, no operation, no string, no number; and the
- * provider may not have seen a mistake. */
+ * After each test nothing may be left: no handle of HCS, no operation, no string, no number; and
+ * the provider may not have seen a mistake. */
 #ifndef HCS_TESTS_COMPUTECORE_OVER_H
 #define HCS_TESTS_COMPUTECORE_OVER_H
 

@@ -102,7 +102,8 @@ static void a_code_that_hcs_could_not_wait_for_is_no_code(void **state)
     (void) state;
     FAILS(hcs_process_wait(process, 0, &report, &err), HCS_E_OPERATION_TIMEOUT);
     provider_stop_process(hcs_process_id(process),
-                          "{\"ProcessId\":1,\"Exited\":true,\"ExitCode\":0,\"LastWaitResult\":-1}", 1);
+                          "{\"ProcessId\":1,\"Exited\":true,\"ExitCode\":0,\"LastWaitResult\":-1}",
+                          1);
     OK(hcs_process_wait(process, DEADLINE_MS, &report, &err));
     assert_int_equal(report.how, HCS_EXIT_UNKNOWN);
     assert_int_equal(report.code, 0);

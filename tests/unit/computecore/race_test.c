@@ -59,9 +59,7 @@ static int team_end(void **state)
     return 0;
 }
 
-static void nothing(void)
-{
-}
+static void nothing(void) {}
 
 static void together(void (*mine)(void), void (*first)(void), void (*second)(void))
 {
@@ -164,7 +162,8 @@ static void close_during_close(void **state)
 {
     (void) state;
     for (int i = 0; i < races; i++) {
-        OK(cc_handle_open_system(container_of(host, struct cc_host, head), "race", &a_handle, &err));
+        OK(cc_handle_open_system(container_of(host, struct cc_host, head), "race", &a_handle,
+                                 &err));
         together(close_handle_now, close_handle_now, send_as_hcs);
         cc_handle_unref(a_handle);
     }
@@ -286,9 +285,12 @@ static int end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RACE(callback_during_close),           RACE(provider_calling_late),
-        RACE(close_during_close),              RACE(subscribe_during_callback),
-        RACE(handle_closed_by_another_thread), RACE(stream_ended_by_another_thread),
+        RACE(callback_during_close),
+        RACE(provider_calling_late),
+        RACE(close_during_close),
+        RACE(subscribe_during_callback),
+        RACE(handle_closed_by_another_thread),
+        RACE(stream_ended_by_another_thread),
         RACE(completion_during_close),
     };
 
