@@ -62,7 +62,7 @@ static inline unsigned char *utf8_put(unsigned char *to, uint32_t c)
 /* Copy the ASCII characters at the beginning of the @n units, and return how many: all of them or
  * up to a unit that is NUL or not ASCII, or up to 15 fewer than all.  @to has @n bytes of room, any
  * of which may be written. */
-static _inline_always_ size_t copy_plain(const uint16_t *units, size_t n, unsigned char *to)
+static _of_blocks_ size_t copy_plain(const uint16_t *units, size_t n, unsigned char *to)
 {
     size_t i = 0;
 
@@ -121,8 +121,8 @@ size_t utf8_length_of_utf16(const uint16_t *units, size_t n, int *out_lossy_opt)
 /* Decode from the @n units while that goes in blocks: up to a NUL, a lone surrogate, or less than a
  * block of units or @room.  Writes up to 3 bytes too many: so the last 3 units are never part of
  * it. */
-static _inline_always_ void decode_blocks(const uint16_t **units, size_t n, unsigned char **out,
-                                          size_t room)
+static _of_blocks_ void decode_blocks(const uint16_t **units, size_t n, unsigned char **out,
+                                      size_t room)
 {
 #if UTF_VECTOR
     const uint16_t *at = *units, *end = at + n;
@@ -214,9 +214,8 @@ _reads_whole_blocks_ size_t utf16_length(const uint16_t *text, size_t max)
 
 /* Characters one by one, SOME at most; 0 when the next one cannot be had: it is the NUL, is not
  * whole within @end, or has no room. */
-static _inline_always_ int decode_some(const uint16_t **units, const uint16_t *end,
-                                       unsigned char **out, const unsigned char *room_end,
-                                       int *lossy)
+static _of_blocks_ int decode_some(const uint16_t **units, const uint16_t *end, unsigned char **out,
+                                   const unsigned char *room_end, int *lossy)
 {
     const uint16_t *at = *units;
     unsigned char *to = *out;

@@ -10,14 +10,16 @@
 
 #include "attr.h"
 
-/* Of the vectors of a text whose end is not known yet, the last may reach past the text, though not
- * into the next page: harmless, and seen by no rule of C, but a sanitizer would count it. */
+/* Of the blocks of a text whose end is not known yet, the last may reach past the text, though not
+ * into the next page: harmless, but a sanitizer would complain.  All that is inlined into such a
+ * function must be free of it too.  The tests let texts and rooms end where a page ends that cannot
+ * be touched, which finds more than a sanitizer would. */
 #ifdef __clang__
 #define _reads_whole_blocks_ __attribute__((no_sanitize("address", "thread", "memory")))
 #else
 #define _reads_whole_blocks_ __attribute__((no_sanitize_address, no_sanitize_thread))
 #endif
-#define _inline_always_ inline __attribute__((always_inline))
+#define _of_blocks_ _reads_whole_blocks_ inline __attribute__((always_inline))
 
 #if defined(__SSE2__)
 
@@ -27,26 +29,26 @@
 
 typedef __m128i narrowed; /* sixteen units as bytes */
 
-static _inline_always_ narrowed narrow16(const uint16_t *units)
+static _of_blocks_ narrowed narrow16(const uint16_t *units)
 {
     return _mm_packus_epi16(_mm_loadu_si128((const __m128i *) (const void *) units),
                             _mm_loadu_si128((const __m128i *) (const void *) (units + 8)));
 }
 
-static _inline_always_ void narrowed_store(unsigned char *to, narrowed v)
+static _of_blocks_ void narrowed_store(unsigned char *to, narrowed v)
 {
     _mm_storeu_si128((__m128i *) (void *) to, v);
 }
 
 /* How many of the sixteen, from the first on, are plain. */
-static _inline_always_ unsigned narrowed_plain(narrowed v)
+static _of_blocks_ unsigned narrowed_plain(narrowed v)
 {
     unsigned plain = (unsigned) _mm_movemask_epi8(_mm_cmpgt_epi8(v, _mm_setzero_si128()));
 
     return (unsigned) __builtin_ctz(~plain);
 }
 
-static _inline_always_ int narrowed_all_plain(narrowed a, narrowed b)
+static _of_blocks_ int narrowed_all_plain(narrowed a, narrowed b)
 {
     __m128i zero = _mm_setzero_si128();
 
@@ -55,7 +57,7 @@ static _inline_always_ int narrowed_all_plain(narrowed a, narrowed b)
 }
 
 /* How many of eight units, from the first on, are not NUL. */
-static _inline_always_ unsigned before_nul8(const uint16_t *units)
+static _of_blocks_ unsigned before_nul8(const uint16_t *units)
 {
     __m128i v = _mm_loadu_si128((const __m128i *) (const void *) units);
     unsigned nul = (unsigned) _mm_movemask_epi8(_mm_cmpeq_epi16(v, _mm_setzero_si128()));
@@ -64,7 +66,7 @@ static _inline_always_ unsigned before_nul8(const uint16_t *units)
 }
 
 /* Bytes of UTF-8 that eight units need beyond one each, when none is a surrogate; else -1. */
-static _inline_always_ int more_bytes8(const uint16_t *units)
+static _of_blocks_ int more_bytes8(const uint16_t *units)
 {
     __m128i v = _mm_loadu_si128((const __m128i *) (const void *) units);
     __m128i zero = _mm_setzero_si128();
@@ -86,18 +88,18 @@ static _inline_always_ int more_bytes8(const uint16_t *units)
 
 typedef uint8x16_t narrowed;
 
-static _inline_always_ narrowed narrow16(const uint16_t *units)
+static _of_blocks_ narrowed narrow16(const uint16_t *units)
 {
     return vcombine_u8(vqmovun_s16(vreinterpretq_s16_u16(vld1q_u16(units))),
                        vqmovun_s16(vreinterpretq_s16_u16(vld1q_u16(units + 8))));
 }
 
-static _inline_always_ void narrowed_store(unsigned char *to, narrowed v)
+static _of_blocks_ void narrowed_store(unsigned char *to, narrowed v)
 {
     vst1q_u8(to, v);
 }
 
-static _inline_always_ unsigned narrowed_plain(narrowed v)
+static _of_blocks_ unsigned narrowed_plain(narrowed v)
 {
     uint8x16_t bad = vcleq_s8(vreinterpretq_s8_u8(v), vdupq_n_s8(0));
     /* four bits of each byte, for there is no movemask */
@@ -107,12 +109,12 @@ static _inline_always_ unsigned narrowed_plain(narrowed v)
     return bits ? (unsigned) __builtin_ctzll(bits) / 4 : 16;
 }
 
-static _inline_always_ int narrowed_all_plain(narrowed a, narrowed b)
+static _of_blocks_ int narrowed_all_plain(narrowed a, narrowed b)
 {
     return vminvq_s8(vminq_s8(vreinterpretq_s8_u8(a), vreinterpretq_s8_u8(b))) > 0;
 }
 
-static _inline_always_ unsigned before_nul8(const uint16_t *units)
+static _of_blocks_ unsigned before_nul8(const uint16_t *units)
 {
     uint8x8_t nul = vmovn_u16(vceqzq_u16(vld1q_u16(units)));
     uint64_t bits = vget_lane_u64(vreinterpret_u64_u8(nul), 0);
@@ -120,7 +122,7 @@ static _inline_always_ unsigned before_nul8(const uint16_t *units)
     return bits ? (unsigned) __builtin_ctzll(bits) / 8 : 8;
 }
 
-static _inline_always_ int more_bytes8(const uint16_t *units)
+static _of_blocks_ int more_bytes8(const uint16_t *units)
 {
     uint16x8_t v = vld1q_u16(units), top = vandq_u16(v, vdupq_n_u16(0xF800));
     uint16x8_t two = vshrq_n_u16(vcgtq_u16(v, vdupq_n_u16(0x7F)), 15);
@@ -144,7 +146,7 @@ static _inline_always_ int more_bytes8(const uint16_t *units)
 typedef uint16_t eight __attribute__((vector_size(16)));
 typedef uint64_t halves __attribute__((vector_size(16)));
 
-static _inline_always_ eight eight_load(const uint16_t *units)
+static _of_blocks_ eight eight_load(const uint16_t *units)
 {
     eight v;
 
@@ -152,22 +154,22 @@ static _inline_always_ eight eight_load(const uint16_t *units)
     return v;
 }
 
-static _inline_always_ int eight_any(eight v)
+static _of_blocks_ int eight_any(eight v)
 {
     return (((halves) v)[0] | ((halves) v)[1]) != 0;
 }
 
-static _inline_always_ int eight_has_nul(eight v)
+static _of_blocks_ int eight_has_nul(eight v)
 {
     return eight_any((eight) (v == 0));
 }
 
-static _inline_always_ int eight_ascii(eight v)
+static _of_blocks_ int eight_ascii(eight v)
 {
     return !eight_any(v & 0xFF80);
 }
 
-static _inline_always_ eight eight_choose(eight mask, eight yes, eight no)
+static _of_blocks_ eight eight_choose(eight mask, eight yes, eight no)
 {
     return (mask & yes) | (~mask & no);
 }
@@ -179,7 +181,7 @@ static _inline_always_ eight eight_choose(eight mask, eight yes, eight no)
 #endif
 
 /* Each unit's place gets the one before it, the first gets 0. */
-static _inline_always_ eight eight_before(eight v)
+static _of_blocks_ eight eight_before(eight v)
 {
     return EIGHT_SHUFFLE(v, (eight){ 0 }, 8, 0, 1, 2, 3, 4, 5, 6);
 }
@@ -187,7 +189,7 @@ static _inline_always_ eight eight_before(eight v)
 /* A surrogate is two of the four bytes of its pair: put them into @bytes and @lengths.  Returns how
  * many of the eight units can be taken: not a last one that is the first of a pair; 0 when one is
  * lone. */
-static _inline_always_ size_t eight_pairs(eight v, eight surrogate, eight *bytes, eight *lengths)
+static _of_blocks_ size_t eight_pairs(eight v, eight surrogate, eight *bytes, eight *lengths)
 {
     eight high = (eight) ((v & 0xFC00) == 0xD800), low = surrogate & ~high;
     eight top = (v & 0x3FF) + 0x40; /* 0x10000 of the character is 0x40 here */
@@ -207,7 +209,7 @@ static _inline_always_ size_t eight_pairs(eight v, eight surrogate, eight *bytes
  * unit is made into one, two and three bytes at once, and the right one chosen, so there is no
  * branch to mispredict.  Returns how many units it took: 8, or 7, or 0 when there is a lone
  * surrogate. */
-static _inline_always_ size_t eight_put(eight v, unsigned char **out)
+static _of_blocks_ size_t eight_put(eight v, unsigned char **out)
 {
     eight over7 = (eight) (v > 0x7F), over11 = (eight) (v > 0x7FF);
     eight surrogate = (eight) ((v & 0xF800) == 0xD800);

@@ -95,6 +95,7 @@ struct backend {
 };
 
 extern const struct backend varlink_backend;
+extern const struct backend computecore_backend;
 
 /* Refuse a NULL for the parameter @p of the public function @verb. */
 #define NEED(p, verb)                                                                              \

@@ -43,8 +43,9 @@ static hcs_result address_refuse(const char *address, const char *name, hcs_erro
 static hcs_result address_refuse(const char *address, const char *name, hcs_error *err)
 {
     return fail(err, HCS_E_INVALIDARG, "host.address",
-                "%s '%s' is neither unix:/path nor an absolute path nor tcp:127.0.0.1:PORT", name,
-                address);
+                "%s '%s' is neither unix:/path nor an absolute path nor tcp:127.0.0.1:PORT nor "
+                "computecore:",
+                name, address);
 }
 
 #endif
@@ -57,11 +58,11 @@ static hcs_result address_resolve(const char *address_opt, const char *given_opt
     const char *given = given_opt ? given_opt : ADDRESS_DEFAULT;
     const char *rest = given;
 
-    if (given && behind(given, COMPUTECORE))
-        return fail(err, HCS_E_WIN32_NOT_SUPPORTED, "host.address",
-                    "address '%s' asks for the computecore back end, which this library was built "
-                    "without",
-                    given);
+    if (given && behind(given, COMPUTECORE)) {
+        *out_backend = &computecore_backend;
+        *out_rest_opt = behind(given, COMPUTECORE);
+        return HCS_OK;
+    }
     if (given && behind(given, "unix:"))
         rest = behind(given, "unix:");
     if (rest && !(SOCKETS && rest[0] == '/') && !behind(rest, "tcp:"))

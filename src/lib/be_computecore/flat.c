@@ -99,7 +99,8 @@ static hcs_result library_load(const char *path_opt, const char *name, void **ou
                     "'%s' cannot be loaded (Windows error %lu): is the Hyper-V or Containers "
                     "feature installed?",
                     name, GetLastError());
-    (void) GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN,
+    (void) GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS |
+                                  GET_MODULE_HANDLE_EX_FLAG_PIN,
                               (const WCHAR *) (const void *) library, &pinned);
     *out = library;
     return HCS_OK;

@@ -52,14 +52,14 @@ typedef void(FLAT_CALL *flat_event_callback)(struct flat_event *event, void *con
     NEED(int32_t, HcsEnumerateComputeSystems, (const uint16_t *query, flat_operation op))          \
     NEED(flat_operation, HcsCreateOperation, (const void *context, flat_completion callback))      \
     NEED(void, HcsCloseOperation, (flat_operation op))                                             \
-    NEED(int32_t, HcsGetOperationResult, (flat_operation op, uint16_t **document))                 \
+    NEED(int32_t, HcsGetOperationResult, (flat_operation op, uint16_t * *document))                \
     NEED(int32_t, HcsGetOperationResultAndProcessInfo,                                             \
-         (flat_operation op, struct flat_process_information *info, uint16_t **document))          \
+         (flat_operation op, struct flat_process_information * info, uint16_t * *document))        \
     NEED(int32_t, HcsWaitForOperationResult,                                                       \
-         (flat_operation op, uint32_t timeout_ms, uint16_t **document))                            \
+         (flat_operation op, uint32_t timeout_ms, uint16_t * *document))                           \
     NEED(int32_t, HcsWaitForOperationResultAndProcessInfo,                                         \
-         (flat_operation op, uint32_t timeout_ms, struct flat_process_information *info,           \
-          uint16_t **document))                                                                    \
+         (flat_operation op, uint32_t timeout_ms, struct flat_process_information * info,          \
+          uint16_t * *document))                                                                   \
     NEED(int32_t, HcsCreateComputeSystem,                                                          \
          (const uint16_t *id, const uint16_t *document, flat_operation op,                         \
           const void *security_descriptor, flat_system *out))                                      \
@@ -74,14 +74,14 @@ typedef void(FLAT_CALL *flat_event_callback)(struct flat_event *event, void *con
          (flat_system system, flat_operation op, const uint16_t *options))                         \
     NEED(int32_t, HcsGetComputeSystemProperties,                                                   \
          (flat_system system, flat_operation op, const uint16_t *query))                           \
-    NEED(int32_t, HcsSetComputeSystemCallback,                                                     \
-         (flat_system system, uint32_t options, const void *context,                               \
-          flat_event_callback callback))                                                           \
+    NEED(                                                                                          \
+        int32_t, HcsSetComputeSystemCallback,                                                      \
+        (flat_system system, uint32_t options, const void *context, flat_event_callback callback)) \
     NEED(int32_t, HcsCreateProcess,                                                                \
          (flat_system system, const uint16_t *parameters, flat_operation op,                       \
           const void *security_descriptor, flat_process *out))                                     \
     NEED(int32_t, HcsOpenProcess,                                                                  \
-         (flat_system system, uint32_t id, uint32_t requested_access, flat_process *out))          \
+         (flat_system system, uint32_t id, uint32_t requested_access, flat_process * out))         \
     NEED(void, HcsCloseProcess, (flat_process process))                                            \
     NEED(int32_t, HcsTerminateProcess,                                                             \
          (flat_process process, flat_operation op, const uint16_t *options))                       \
@@ -94,9 +94,9 @@ typedef void(FLAT_CALL *flat_event_callback)(struct flat_event *event, void *con
          (flat_process process, uint32_t options, void *context, flat_event_callback callback))    \
     MAY(int32_t, HcsGetServiceProperties, (const uint16_t *query, uint16_t **result))              \
     MAY(int32_t, HcsWaitForComputeSystemExit,                                                      \
-        (flat_system system, uint32_t timeout_ms, uint16_t **result))                              \
+        (flat_system system, uint32_t timeout_ms, uint16_t * *result))                             \
     MAY(int32_t, HcsWaitForProcessExit,                                                            \
-        (flat_process process, uint32_t timeout_ms, uint16_t **result))
+        (flat_process process, uint32_t timeout_ms, uint16_t * *result))
 
 struct flat_api {
 #define FLAT_POINTER(type, name, parameters) type(FLAT_CALL *name) parameters;

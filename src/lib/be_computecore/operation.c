@@ -4,8 +4,8 @@
  *          in it until somebody takes them.
  * Users:   every verb; HCS's threads, through operation_completed().
  * Promise: the result is read out of HCS once and stays; every string of HCS is freed; a starter
- *          that failed never completes later; an operation that its user let go while it was pending is
- *          kept until HCS has done with it, or until its host goes; a completion that comes too
+ *          that failed never completes later; an operation that its user let go while it was
+ * pending is kept until HCS has done with it, or until its host goes; a completion that comes too
  *          late, twice, or before the starter has returned does no harm.
  *
  * The number has a reference, held from the start until the completion or until the operation is

@@ -3,8 +3,8 @@
  * Owns:    the handle, our ends of the pipes that HCS made, the operation that creates the process
  *          until its result was taken over.
  * Users:   the table of this back end.
- * Promise: the callback for the exit is registered before the call that makes the handle returns; an
- *          exit code is only what HCS calls one; pipes that nobody took are closed with the handle.
+ * Promise: the callback for the exit is registered before the call that makes the handle returns;
+ * an exit code is only what HCS calls one; pipes that nobody took are closed with the handle.
  */
 #include <assert.h>
 #include <signal.h>
@@ -155,10 +155,11 @@ static hcs_result check_stdio(const hcs_stdio *stdio_opt, hcs_error *err)
     given[2] = stdio_opt->err;
     for (size_t i = 0; i < N_ELEMENTS(given); i++)
         if (given[i] != HCS_POLLABLE_NONE)
-            return fail(err, HCS_E_WIN32_NOT_SUPPORTED, "computecore",
-                        "a handle of your own as standard %s cannot be given to HCS; ask for a pipe "
-                        "in the document and take its end with hcs_process_take_stdio()",
-                        names[i]);
+            return fail(
+                err, HCS_E_WIN32_NOT_SUPPORTED, "computecore",
+                "a handle of your own as standard %s cannot be given to HCS; ask for a pipe "
+                "in the document and take its end with hcs_process_take_stdio()",
+                names[i]);
     return HCS_OK;
 }
 
@@ -232,7 +233,7 @@ static hcs_result create_handle(struct cc_handle *parent, const char *parameters
     char subject[SUBJECT_BYTES];
     hcs_result r;
 
-    snprintf(subject, sizeof subject, "a process of %s", parent->subject);
+    snprintf(subject, sizeof subject, "a process of %.150s", parent->subject);
     r = cc_handle_new(parent->host, subject, parent, &h, err);
     if (r >= 0)
         r = cc_op_new(parent->host, manner, "HcsCreateProcess", subject, &op, err);
@@ -261,7 +262,7 @@ hcs_result cc_process_create(hcs_system *handle, const char *parameters, const h
     _cleanup_(cc_handle_unrefp) struct cc_handle *parent = cc_handle_ref(system->handle);
     _cleanup_(cc_op_unrefp) struct cc_op *op = NULL;
     struct cc_handle *h = NULL;
-    struct cc_process *p;
+    struct cc_process *p = NULL;
     hcs_result r;
 
     r = check_stdio(stdio_opt, err);
@@ -292,11 +293,11 @@ hcs_result cc_process_open(hcs_system *handle, uint32_t process_id, hcs_process 
     _cleanup_(cc_handle_unrefp) struct cc_handle *h = NULL;
     char subject[SUBJECT_BYTES];
     flat_process native = NULL;
-    struct cc_process *p;
+    struct cc_process *p = NULL;
     int32_t result;
     hcs_result r;
 
-    snprintf(subject, sizeof subject, "process %u of %s", process_id, parent->subject);
+    snprintf(subject, sizeof subject, "process %u of %.150s", process_id, parent->subject);
     r = cc_system_settle(system, err);
     if (r >= 0)
         r = cc_handle_new(parent->host, subject, parent, &h, err);
@@ -304,7 +305,8 @@ hcs_result cc_process_open(hcs_system *handle, uint32_t process_id, hcs_process 
         r = cc_handle_enter(parent, err);
     if (r < 0)
         return r;
-    result = parent->host->api.HcsOpenProcess(parent->system, process_id, FLAT_GENERIC_ALL, &native);
+    result =
+        parent->host->api.HcsOpenProcess(parent->system, process_id, FLAT_GENERIC_ALL, &native);
     cc_handle_leave(parent);
     if (result < 0)
         return cc_fail(err, result, "HcsOpenProcess", subject, NULL);

@@ -3,8 +3,8 @@
  * Owns:    a cursor on each log, and the handles that were opened for the stream.
  * Users:   stream.c.
  * Promise: each system that HCS lists is opened once; a system that is gone is asked how it ended
- *          and then closed; one that has ended is not opened again because HCS lists it a little longer.
- *          No handle outlives the stream.
+ *          and then closed; one that has ended is not opened again because HCS lists it a little
+ * longer. No handle outlives the stream.
  */
 #include "roster.h"
 
@@ -43,8 +43,7 @@ static void source_drop(struct roster_source *s)
 
 void roster_done(struct roster *r)
 {
-    list_for_each(&r->sources, n)
-        source_drop(container_of(n, struct roster_source, node));
+    list_for_each(&r->sources, n) source_drop(container_of(n, struct roster_source, node));
 }
 
 hcs_result roster_add(struct roster *r, const char *id, struct cc_handle *handle, bool owned,
@@ -151,7 +150,8 @@ static void newcomer_open(struct roster *r, const char *id, enum memlog_from fro
     if (cc_handle_open_system(r->host, id, &h, NULL) < 0)
         return;
     cc_handle_ask(h, false);
-    (void) roster_add(r, id, h, true, from, 0, NULL);
+    if (roster_add(r, id, h, true, from, 0, NULL) < 0)
+        return; /* without memory it is tried again */
 }
 
 static void entry_compare(struct roster *r, const json_t *entry, enum memlog_from from)
@@ -198,8 +198,7 @@ hcs_result roster_refresh(struct roster *r, enum memlog_from newcomers, hcs_erro
         return fail(err, HCS_E_WIN32_INVALID_DATA, "computecore.stream",
                     "HcsEnumerateComputeSystems gave no array");
     }
-    list_for_each(&r->sources, n)
-        container_of(n, struct roster_source, node)->seen = false;
+    list_for_each(&r->sources, n) container_of(n, struct roster_source, node)->seen = false;
     for (size_t i = 0; i < json_array_size(list); i++)
         entry_compare(r, json_array_get(list, i), newcomers);
     json_decref(list);

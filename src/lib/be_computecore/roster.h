@@ -1,7 +1,8 @@
 /* roster.h - the logs that a stream reads: of one system, or of every system of a host.
  *
  * HCS has one callback for each handle and none for a host, so a stream of a host opens a handle of
- * every system it finds and looks for newcomers at intervals.  All is done on the reader's thread. */
+ * every system it finds and looks for newcomers at intervals.  All is done on the reader's thread.
+ */
 #ifndef HCS_COMPUTECORE_ROSTER_H
 #define HCS_COMPUTECORE_ROSTER_H
 

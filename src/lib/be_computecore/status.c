@@ -1,7 +1,7 @@
 /* status.c - HCS's own documents about ends and errors, read into our reports.
  *
- * Owns nothing; pure.  Used on the threads of the library's users, never in a callback.  Promises an
- * answer for any bytes: a document that is cut, broken or of a newer HCS gives what can be
+ * Owns nothing; pure.  Used on the threads of the library's users, never in a callback.  Promises
+ * an answer for any bytes: a document that is cut, broken or of a newer HCS gives what can be
  * relied on and says "unknown" for the rest. */
 #include "status.h"
 
@@ -124,8 +124,8 @@ static hcs_exit code_from(const json_t *json)
     if (!get_bits(json, "LastWaitResult", &wait))
         return exit_unknown("no LastWaitResult in HCS's ProcessStatus");
     if (wait != 0) {
-        snprintf(reason, sizeof reason, "HCS could not wait for the process (LastWaitResult 0x%08X)",
-                 (unsigned) wait);
+        snprintf(reason, sizeof reason,
+                 "HCS could not wait for the process (LastWaitResult 0x%08X)", (unsigned) wait);
         return exit_unknown(reason);
     }
     if (!get_bits(json, "ExitCode", &code))
@@ -171,8 +171,8 @@ void status_of_properties(const char *document, struct status_properties *out)
     state = json_string_value(json_object_get(json, "State"));
     copy_string(json, "Owner", out->owner, sizeof out->owner);
     copy_string(json, "SystemType", out->type, sizeof out->type);
-    out->stopped = (state && strcmp(state, "Stopped") == 0) ||
-                   json_is_true(json_object_get(json, "Stopped"));
+    out->stopped =
+        (state && strcmp(state, "Stopped") == 0) || json_is_true(json_object_get(json, "Stopped"));
     out->exit = type_from(json);
 }
 

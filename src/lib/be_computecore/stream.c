@@ -3,8 +3,8 @@
  * Owns:    the cursors it reads (roster.c), one wake for all of them, the timer of a stream of the
  *          host.
  * Users:   the table of this back end.
- * Promise: nothing ends without HCS_EVENT_END, whose reason tells which end it was; whatever is there
- *          to be read makes the pollable readable.
+ * Promise: nothing ends without HCS_EVENT_END, whose reason tells which end it was; whatever is
+ * there to be read makes the pollable readable.
  *
  * Between two calls either the wake is set, or every log is empty and will set it. */
 #include <assert.h>
@@ -127,7 +127,7 @@ static void event_record(hcs_event *e, const struct memlog_record *record,
     e->monotonic_ns = record->monotonic_ns;
     e->detail = record->detail;
     e->detail_length = record->length;
-    EVENT_FLAGS(e, record->flags);
+    e->detail_flags = record->flags;
     event_system(e, from);
     event_exit(e);
 }

@@ -279,8 +279,9 @@ hcs_result cc_system_properties(hcs_system *handle, char **out_document, hcs_err
 
 hcs_result cc_system_forget(hcs_system *system, hcs_error *err)
 {
-    return fail(err, HCS_E_WIN32_NOT_SUPPORTED, "computecore",
-                "HCS cannot be made to forget system '%s': it forgets a system by itself once it has "
-                "ended",
-                system->id);
+    return fail(
+        err, HCS_E_WIN32_NOT_SUPPORTED, "computecore",
+        "HCS cannot be made to forget system '%s': it forgets a system by itself once it has "
+        "ended",
+        system->id);
 }

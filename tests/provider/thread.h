@@ -1,0 +1,60 @@
+/* thread.h - threads for tests, of the platform's own kind. */
+#ifndef HCS_TESTS_PROVIDER_THREAD_H
+#define HCS_TESTS_PROVIDER_THREAD_H
+
+#include <assert.h>
+
+#ifdef _WIN32
+
+#include <windows.h>
+
+typedef HANDLE thread;
+#define THREAD_FUNCTION(name, parameter) static DWORD WINAPI name(void *parameter)
+#define THREAD_RETURN return 0
+
+static inline void thread_start(thread *out, DWORD(WINAPI *run)(void *), void *parameter)
+{
+    *out = CreateThread(NULL, 0, run, parameter, 0, NULL);
+    assert(*out);
+}
+
+static inline void thread_join(thread t)
+{
+    WaitForSingleObject(t, INFINITE);
+    CloseHandle(t);
+}
+
+static inline void thread_yield(void)
+{
+    SwitchToThread();
+}
+
+#else
+
+#include <pthread.h>
+#include <sched.h>
+
+typedef pthread_t thread;
+#define THREAD_FUNCTION(name, parameter) static void *name(void *parameter)
+#define THREAD_RETURN return NULL
+
+static inline void thread_start(thread *out, void *(*run)(void *), void *parameter)
+{
+    int r = pthread_create(out, NULL, run, parameter);
+
+    assert(r == 0);
+    (void) r;
+}
+
+static inline void thread_join(thread t)
+{
+    pthread_join(t, NULL);
+}
+
+static inline void thread_yield(void)
+{
+    sched_yield();
+}
+
+#endif
+#endif

@@ -1,0 +1,82 @@
+/* over.h - what the tests of the computecore back end share: a host over the scripted provider.
+ *
+ * After each test nothing may be left: no handle of HCS, no operation, no string, no number; and
+ * the provider may not have seen a mistake. */
+#ifndef HCS_TESTS_COMPUTECORE_OVER_H
+#define HCS_TESTS_COMPUTECORE_OVER_H
+
+#include "hcs/hcs.h"
+#include "objects.h"
+#include "provider.h"
+#include "registry.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h> /* after ours: its fail() is a macro */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEADLINE_MS 60000
+#define POLL_NS UINT64_C(5000000) /* of streams of a host, so that nobody waits for a second */
+
+static hcs_host *host __attribute__((unused));
+static hcs_error err = HCS_ERROR_INIT;
+
+#define OK(call)                                                                                   \
+    do {                                                                                           \
+        err = (hcs_error) HCS_ERROR_INIT;                                                          \
+        hcs_result ok_ = (call);                                                                   \
+        if (ok_ != HCS_OK)                                                                         \
+            fail_msg("%s: 0x%08x %s", #call, (unsigned) ok_, err.text);                            \
+    } while (0)
+
+#define FAILS(call, expected)                                                                      \
+    do {                                                                                           \
+        err = (hcs_error) HCS_ERROR_INIT;                                                          \
+        hcs_result got_ = (call);                                                                  \
+        if (got_ != (expected))                                                                    \
+            fail_msg("%s: 0x%08x (%s) instead of %s", #call, (unsigned) got_, err.text,            \
+                     #expected);                                                                   \
+    } while (0)
+
+#define SAYS(part)                                                                                 \
+    do {                                                                                           \
+        if (!strstr(err.text, part))                                                               \
+            fail_msg("the error says '%s' and not '%s'", err.text, part);                          \
+    } while (0)
+
+static inline int over_begin(void **state)
+{
+    (void) state;
+    provider_reset();
+    return cc_host_over(provider_api(), "scripted", POLL_NS, &host, &err) < 0 ? -1 : 0;
+}
+
+static inline int over_end(void **state)
+{
+    struct registry_stats numbers;
+    struct provider_counts c;
+
+    (void) state;
+    provider_wait_idle();
+    hcs_host_close(host);
+    c = provider_counts();
+    registry_stats(&numbers);
+    if (c.systems || c.processes || c.operations || c.strings || c.misuses || numbers.used) {
+        print_error("left: %d systems, %d processes, %d operations, %d strings, %u numbers; %d "
+                    "misuses\n",
+                    c.systems, c.processes, c.operations, c.strings, (unsigned) numbers.used,
+                    c.misuses);
+        return -1;
+    }
+    return 0;
+}
+
+#define OVER(name) cmocka_unit_test_setup_teardown(name, over_begin, over_end)
+
+#endif

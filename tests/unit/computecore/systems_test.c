@@ -1,0 +1,388 @@
+/* systems_test.c - systems and operations over the flat API. */
+#include "over.h"
+
+static hcs_system *create(const char *id)
+{
+    hcs_system *system = NULL;
+
+    OK(hcs_system_create(host, id, "{}", &system, NULL, &err));
+    assert_string_equal(hcs_system_id(system), id);
+    return system;
+}
+
+static void a_life_from_create_to_exit(void **state)
+{
+    hcs_system *system = create("life");
+    hcs_exit report = HCS_EXIT_INIT;
+    char *document = NULL;
+
+    (void) state;
+    FAILS(hcs_system_wait(system, 0, &report, &err), HCS_E_OPERATION_TIMEOUT);
+    OK(hcs_system_start(system, NULL, &err));
+    FAILS(hcs_system_start(system, NULL, &err), HCS_E_INVALID_STATE);
+    SAYS("HcsStartComputeSystem");
+    SAYS("'life'");
+    OK(hcs_system_properties(system, &document, &err));
+    assert_non_null(strstr(document, "\"State\":\"Running\""));
+    hcs_string_free(document);
+    OK(hcs_system_shut_down(system, NULL, &err));
+    OK(hcs_system_wait(system, DEADLINE_MS, &report, &err));
+    assert_int_equal(report.how, HCS_EXIT_STATUS);
+    assert_int_equal(report.type, HCS_EXIT_TYPE_GRACEFUL);
+    assert_int_equal(report.initiator, HCS_INITIATOR_CLIENT);
+    OK(hcs_system_wait(system, 0, &report, &err)); /* told for ever */
+    FAILS(hcs_system_terminate(system, NULL, &err), HCS_E_SYSTEM_ALREADY_STOPPED);
+    hcs_system_close(system);
+}
+
+static void both_pending_codes_mean_started(void **state)
+{
+    static const int32_t codes[] = { HCS_E_OPERATION_PENDING, HCS_E_V1_OPERATION_PENDING };
+    hcs_op *op = NULL;
+
+    (void) state;
+    for (size_t i = 0; i < N_ELEMENTS(codes); i++) {
+        hcs_system *system;
+
+        provider_set_started(codes[i]);
+        system = create(i ? "second" : "first");
+        OK(hcs_system_start(system, &op, &err));
+        OK(hcs_op_wait(op, DEADLINE_MS, &err));
+        hcs_op_close(op);
+        hcs_system_close(system);
+    }
+}
+
+static void the_error_of_hcs_comes_with_its_code_and_its_words(void **state)
+{
+    hcs_system *system = create("wrong");
+
+    (void) state;
+    provider_fail_next("HcsStartComputeSystem", 0, (int32_t) 0xC0370106,
+                       "{\"Error\":-1,\"ErrorMessage\":\"the image does not fit\"}");
+    FAILS(hcs_system_start(system, NULL, &err), (hcs_result) 0xC0370106);
+    SAYS("the image does not fit");
+    provider_fail_next("HcsStartComputeSystem", (int32_t) 0x80371234, 0, NULL);
+    FAILS(hcs_system_start(system, NULL, &err), (hcs_result) 0x80371234);
+    SAYS("0x80371234");
+    provider_fail_next("HcsStartComputeSystem", HCS_E_INVALID_STATE, 0,
+                       "{\"ErrorMessage\":\"not now\"}");
+    FAILS(hcs_system_start(system, NULL, &err), HCS_E_INVALID_STATE);
+    SAYS("not now");
+    provider_fail_next("HcsStartComputeSystem", HCS_E_ACCESS_DENIED, 0, "this is no document");
+    FAILS(hcs_system_start(system, NULL, &err), HCS_E_ACCESS_DENIED);
+    hcs_system_close(system);
+}
+
+static void a_failed_create_leaves_nothing(void **state)
+{
+    hcs_system *system = (hcs_system *) (uintptr_t) 1;
+    hcs_op *op = NULL;
+
+    (void) state;
+    provider_fail_next("HcsCreateComputeSystem", HCS_E_INVALID_JSON, 0,
+                       "{\"ErrorMessage\":\"line 1\"}");
+    FAILS(hcs_system_create(host, "a", "{", &system, NULL, &err), HCS_E_INVALID_JSON);
+    SAYS("line 1");
+    /* by its operation, while there is a handle already */
+    provider_fail_next("HcsCreateComputeSystem", 0, HCS_E_HYPERV_NOT_INSTALLED, NULL);
+    FAILS(hcs_system_create(host, "a", "{}", &system, NULL, &err), HCS_E_HYPERV_NOT_INSTALLED);
+    assert_ptr_equal(system, (void *) (uintptr_t) 1);
+    provider_fail_next("HcsCreateComputeSystem", 0, HCS_E_HYPERV_NOT_INSTALLED, NULL);
+    OK(hcs_system_create(host, "a", "{}", &system, &op, &err));
+    FAILS(hcs_op_wait(op, DEADLINE_MS, &err), HCS_E_HYPERV_NOT_INSTALLED);
+    FAILS(hcs_system_start(system, NULL, &err), HCS_E_HYPERV_NOT_INSTALLED);
+    hcs_op_close(op);
+    hcs_system_close(system);
+    provider_fail_next("HcsCreateOperation", -1, 0, NULL);
+    FAILS(hcs_system_create(host, "a", "{}", &system, NULL, &err), HCS_E_OUTOFMEMORY);
+}
+
+static void a_refused_registration_releases_everything(void **state)
+{
+    hcs_system *system = NULL;
+    hcs_op *op = NULL;
+
+    (void) state;
+    provider_fail_next("HcsSetComputeSystemCallback", HCS_E_OPERATION_SYSTEM_CALLBACK_ALREADY_SET,
+                       0, NULL);
+    FAILS(hcs_system_create(host, "a", "{}", &system, NULL, &err),
+          HCS_E_OPERATION_SYSTEM_CALLBACK_ALREADY_SET);
+    SAYS("HcsSetComputeSystemCallback");
+    assert_int_equal(provider_counts().systems, 0);
+    provider_fail_next("HcsSetComputeSystemCallback", HCS_E_ACCESS_DENIED, 0, NULL);
+    FAILS(hcs_system_create(host, "b", "{}", &system, &op, &err), HCS_E_ACCESS_DENIED);
+    provider_wait_idle();
+    assert_int_equal(provider_counts().systems, 0);
+    assert_int_equal(provider_counts().operations, 0);
+    provider_add_system("there", "me", "Running");
+    provider_fail_next("HcsSetComputeSystemCallback", HCS_E_ACCESS_DENIED, 0, NULL);
+    FAILS(hcs_system_open(host, "there", &system, &err), HCS_E_ACCESS_DENIED);
+    assert_null(system);
+    assert_null(op);
+}
+
+static void a_registration_is_refused_only_by_hcs(void **state)
+{
+    hcs_system *system = create("many");
+    hcs_stream *streams[16];
+
+    (void) state;
+    for (size_t i = 0; i < 16; i++)
+        OK(hcs_stream_open_system(system, NULL, &streams[i], &err));
+    for (size_t i = 0; i < 16; i++)
+        hcs_stream_close(streams[i]);
+    hcs_system_close(system);
+}
+
+static void an_unknown_id_is_not_found(void **state)
+{
+    hcs_system *system = NULL;
+
+    (void) state;
+    FAILS(hcs_system_open(host, "nobody", &system, &err), HCS_E_SYSTEM_NOT_FOUND);
+    SAYS("nobody");
+}
+
+/* ---- operations ---- */
+
+static void an_operation_tells_its_result_as_often_as_asked(void **state)
+{
+    hcs_system *system = NULL;
+    hcs_op *op = NULL;
+
+    (void) state;
+    provider_set_manner(PROVIDER_HELD);
+    OK(hcs_system_create(host, "held", "{}", &system, &op, &err));
+    FAILS(hcs_op_wait(op, 0, &err), HCS_E_OPERATION_TIMEOUT);
+    FAILS(hcs_op_wait(op, 5, &err), HCS_E_OPERATION_TIMEOUT);
+    FAILS(hcs_system_start(system, NULL, &err), HCS_E_OPERATION_PENDING);
+    provider_complete_all();
+    OK(hcs_op_wait(op, 0, &err));
+    OK(hcs_op_wait(op, -1, &err));
+    provider_set_manner(PROVIDER_LATER);
+    OK(hcs_system_start(system, NULL, &err));
+    hcs_op_close(op);
+    hcs_system_close(system);
+}
+
+static void a_completion_may_come_before_the_starter_returns(void **state)
+{
+    hcs_system *system = NULL;
+    hcs_op *op = NULL;
+
+    (void) state;
+    provider_set_manner(PROVIDER_BEFORE);
+    OK(hcs_system_create(host, "early", "{}", &system, &op, &err));
+    OK(hcs_op_wait(op, 0, &err));
+    hcs_op_close(op);
+    OK(hcs_system_start(system, &op, &err));
+    OK(hcs_op_wait(op, 0, &err));
+    hcs_op_close(op);
+    hcs_system_close(system);
+}
+
+static void a_completion_that_comes_twice_counts_once(void **state)
+{
+    hcs_system *system = NULL;
+    hcs_op *op = NULL;
+
+    (void) state;
+    provider_set_manner(PROVIDER_TWICE);
+    for (int i = 0; i < 200; i++) {
+        char id[16];
+
+        snprintf(id, sizeof id, "twice-%d", i);
+        OK(hcs_system_create(host, id, "{}", &system, &op, &err));
+        OK(hcs_op_wait(op, DEADLINE_MS, &err));
+        hcs_op_close(op);
+        hcs_system_close(system);
+        provider_forget_system(id);
+    }
+}
+
+static void a_pending_operation_can_be_closed_at_any_time(void **state)
+{
+    hcs_system *system = create("closing");
+    hcs_op *op = NULL;
+
+    (void) state;
+    provider_set_manner(PROVIDER_HELD);
+    OK(hcs_system_start(system, &op, &err));
+    hcs_op_close(op);
+    assert_int_equal(provider_counts().operations, 1); /* kept until HCS has done with it */
+    provider_complete_all();
+    assert_int_equal(provider_counts().operations, 0);
+    /* and one that HCS never completes goes with the host */
+    OK(hcs_system_shut_down(system, &op, &err));
+    hcs_system_close(system);
+    hcs_op_close(op);
+    assert_int_equal(provider_counts().operations, 1);
+}
+
+static void a_starter_that_fails_never_completes_later(void **state)
+{
+    hcs_system *system = create("never");
+    hcs_op *op = NULL;
+
+    (void) state;
+    provider_fail_next("HcsStartComputeSystem", HCS_E_INVALID_STATE, 0, NULL);
+    FAILS(hcs_system_start(system, &op, &err), HCS_E_INVALID_STATE);
+    assert_null(op);
+    assert_int_equal(provider_counts().operations, 0);
+    hcs_system_close(system);
+}
+
+static void system_and_operation_may_be_closed_in_either_order(void **state)
+{
+    hcs_system *system = NULL;
+    hcs_op *op = NULL;
+
+    (void) state;
+    OK(hcs_system_create(host, "a", "{}", &system, &op, &err));
+    hcs_system_close(system);
+    OK(hcs_op_wait(op, DEADLINE_MS, &err));
+    hcs_op_close(op);
+    OK(hcs_system_create(host, "b", "{}", &system, &op, &err));
+    hcs_op_close(op);
+    hcs_system_close(system);
+}
+
+static void the_host_may_be_closed_first(void **state)
+{
+    hcs_system *system = create("orphan");
+    hcs_exit report = HCS_EXIT_INIT;
+
+    (void) state;
+    hcs_host_close(host);
+    OK(hcs_system_start(system, NULL, &err));
+    OK(hcs_system_terminate(system, NULL, &err));
+    OK(hcs_system_wait(system, DEADLINE_MS, &report, &err));
+    hcs_system_close(system);
+    host = NULL;
+}
+
+/* ---- ends that nobody told ---- */
+
+static void an_end_before_the_registration_is_not_lost(void **state)
+{
+    hcs_system *system = NULL;
+    hcs_exit report = HCS_EXIT_INIT;
+
+    (void) state;
+    provider_add_system("old", "me", "Running");
+    provider_stop_system("old", "{\"Status\":0,\"ExitType\":\"ForcedExit\"}", 0);
+    OK(hcs_system_open(host, "old", &system, &err));
+    OK(hcs_system_wait(system, DEADLINE_MS, &report, &err));
+    assert_int_equal(report.how, HCS_EXIT_STATUS);
+    assert_int_equal(report.type, HCS_EXIT_TYPE_FORCED);
+    hcs_system_close(system);
+}
+
+static void an_end_that_hcs_forgets_to_tell_is_found_by_asking(void **state)
+{
+    hcs_system *system = create("quiet");
+    hcs_exit report = HCS_EXIT_INIT;
+
+    (void) state;
+    FAILS(hcs_system_wait(system, 0, &report, &err), HCS_E_OPERATION_TIMEOUT);
+    provider_stop_system("quiet", NULL, 0);
+    OK(hcs_system_wait(system, 0, &report, &err));
+    assert_int_equal(report.type, HCS_EXIT_TYPE_GRACEFUL);
+    hcs_system_close(system);
+}
+
+static void an_end_without_a_document_is_unknown(void **state)
+{
+    hcs_system *system = create("gone");
+    hcs_exit report = HCS_EXIT_INIT;
+
+    (void) state;
+    provider_forget_system("gone");
+    OK(hcs_system_wait(system, DEADLINE_MS, &report, &err));
+    assert_int_equal(report.how, HCS_EXIT_UNKNOWN);
+    assert_true(report.reason[0] != '\0');
+    hcs_system_close(system);
+}
+
+static void a_disconnect_fails_the_wait(void **state)
+{
+    hcs_system *system = create("lost");
+    hcs_exit report = HCS_EXIT_INIT;
+
+    (void) state;
+    provider_send("lost", 0x02000000, NULL);
+    FAILS(hcs_system_wait(system, DEADLINE_MS, &report, &err), HCS_E_SERVICE_DISCONNECT);
+    hcs_system_close(system);
+}
+
+/* ---- the host ---- */
+
+static void the_host_lists_and_tells_of_itself(void **state)
+{
+    char *text = NULL;
+
+    (void) state;
+    OK(hcs_host_enumerate(host, NULL, &text, &err));
+    assert_string_equal(text, "[]");
+    hcs_string_free(text);
+    provider_add_system("one", "me", "Running");
+    OK(hcs_host_enumerate(host, "{\"Owners\":[\"me\"]}", &text, &err));
+    assert_non_null(strstr(text, "\"Id\":\"one\""));
+    hcs_string_free(text);
+    OK(hcs_host_info(host, &text, &err));
+    assert_non_null(strstr(text, "\"library\":\"scripted\""));
+    assert_non_null(strstr(text, "SupportedSchemaVersions"));
+    hcs_string_free(text);
+    provider_fail_next("HcsEnumerateComputeSystems", 0, HCS_E_ACCESS_DENIED, NULL);
+    FAILS(hcs_host_enumerate(host, NULL, &text, &err), HCS_E_ACCESS_DENIED);
+}
+
+static void what_hcs_cannot_do_is_refused_by_name(void **state)
+{
+    hcs_system *system = create("kept");
+
+    (void) state;
+    FAILS(hcs_system_forget(system, &err), HCS_E_WIN32_NOT_SUPPORTED);
+    SAYS("'kept'");
+    hcs_system_close(system);
+}
+
+static void text_that_is_not_utf8_is_refused(void **state)
+{
+    hcs_system *system = NULL;
+
+    (void) state;
+    FAILS(hcs_system_create(host, "a", "{\"Owner\":\"\xFF\"}", &system, NULL, &err),
+          HCS_E_INVALID_JSON);
+    assert_int_equal(provider_counts().operations, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        OVER(a_life_from_create_to_exit),
+        OVER(both_pending_codes_mean_started),
+        OVER(the_error_of_hcs_comes_with_its_code_and_its_words),
+        OVER(a_failed_create_leaves_nothing),
+        OVER(a_refused_registration_releases_everything),
+        OVER(a_registration_is_refused_only_by_hcs),
+        OVER(an_unknown_id_is_not_found),
+        OVER(an_operation_tells_its_result_as_often_as_asked),
+        OVER(a_completion_may_come_before_the_starter_returns),
+        OVER(a_completion_that_comes_twice_counts_once),
+        OVER(a_pending_operation_can_be_closed_at_any_time),
+        OVER(a_starter_that_fails_never_completes_later),
+        OVER(system_and_operation_may_be_closed_in_either_order),
+        OVER(the_host_may_be_closed_first),
+        OVER(an_end_before_the_registration_is_not_lost),
+        OVER(an_end_that_hcs_forgets_to_tell_is_found_by_asking),
+        OVER(an_end_without_a_document_is_unknown),
+        OVER(a_disconnect_fails_the_wait),
+        OVER(the_host_lists_and_tells_of_itself),
+        OVER(what_hcs_cannot_do_is_refused_by_name),
+        OVER(text_that_is_not_utf8_is_refused),
+    };
+
+    return cmocka_run_group_tests_name("systems", tests, NULL, NULL);
+}
