@@ -193,12 +193,12 @@ static struct vl_process *vl_process_of(hcs_process *process)
     return container_of(process, struct vl_process, head);
 }
 
-hcs_result vl_process_create(hcs_system *public, const char *parameters, const hcs_stdio *stdio_opt,
+hcs_result vl_process_create(hcs_system *handle, const char *parameters, const hcs_stdio *stdio_opt,
                              hcs_process **out, hcs_op **out_op_opt, hcs_error *err)
 {
     _cleanup_(varlink_message_done) struct varlink_message reply;
     _cleanup_(process_dropp) struct vl_process *process = NULL;
-    struct vl_system *system = vl_system_of(public);
+    struct vl_system *system = vl_system_of(handle);
     struct vl_op *op = NULL;
     json_t *request;
     size_t n_fds = 0;
@@ -274,11 +274,11 @@ static hcs_result process_signal(struct vl_process *process, int signal, hcs_err
                      &reply, err);
 }
 
-hcs_result vl_process_open(hcs_system *public, uint32_t process_id, hcs_process **out,
+hcs_result vl_process_open(hcs_system *handle, uint32_t process_id, hcs_process **out,
                            hcs_error *err)
 {
     _cleanup_(process_dropp) struct vl_process *process = NULL;
-    struct vl_system *system = vl_system_of(public);
+    struct vl_system *system = vl_system_of(handle);
     uint64_t incarnation = 0;
     hcs_result r;
 

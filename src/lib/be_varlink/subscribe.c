@@ -136,7 +136,7 @@ static hcs_result request_of_system(struct vl_system *system, const hcs_stream_o
                                     bool created, uint64_t incarnation, json_t **out,
                                     hcs_error *err)
 {
-    json_t *id = json_string(system->head.id), *json;
+    json_t *id = json_string(system->head.id), *json = NULL;
     hcs_result r = request_make(word_of(options->from, created), options->after, id, &json, err);
 
     if (r < 0)
@@ -150,10 +150,10 @@ static hcs_result request_of_system(struct vl_system *system, const hcs_stream_o
     return HCS_OK;
 }
 
-hcs_result vl_stream_open_system(hcs_system *public, const hcs_stream_options *options,
+hcs_result vl_stream_open_system(hcs_system *handle, const hcs_stream_options *options,
                                  hcs_stream **out, hcs_error *err)
 {
-    struct vl_system *system = vl_system_of(public);
+    struct vl_system *system = vl_system_of(handle);
     _cleanup_(stream_dropp) struct vl_stream *s = NULL;
     json_t *request = NULL;
     uint64_t incarnation = 0;

@@ -571,6 +571,59 @@ static void a_stream_of_an_ended_system_replays_and_ends(void **state)
     free(r);
 }
 
+static void a_stream_from_now_or_exit_gives_the_exit_of_an_ended_system(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int ended = 0; ended < 2; ended++) {
+        struct reader *r = calloc(1, sizeof *r);
+
+        create(f, "a", DOCUMENT(""));
+        verb(f, "a", engine_start);
+        if (ended)
+            verb(f, "a", engine_terminate);
+        create(f, "b", DOCUMENT(""));
+        verb(f, "b", engine_terminate);
+        r->sub.sink = &reader_sink;
+        r->room = EVENTS;
+        assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_NOW_OR_EXIT, 0, "a", 0, NULL),
+                         HCS_OK);
+        settle(f);
+        assert_int_equal(r->n_seen, ended);
+        if (!ended)
+            verb(f, "a", engine_terminate);
+        assert_int_equal(r->n_seen, 1);
+        assert_int_equal(r->seen[0].kind, HCS_EVENT_SYSTEM_EXITED);
+        assert_string_equal(r->end, "the system has exited");
+        sub_close(&r->sub);
+        free(r);
+    }
+}
+
+static void a_stream_of_an_incarnation_is_never_that_of_a_later_system(void **state)
+{
+    struct fixture *f = *state;
+    struct reader *r = calloc(1, sizeof *r);
+    hcs_error err = HCS_ERROR_INIT;
+    uint64_t first;
+
+    create(f, "a", DOCUMENT(""));
+    first = f->reader.seen[0].incarnation;
+    verb(f, "a", engine_terminate);
+    create(f, "a", DOCUMENT(""));
+    r->sub.sink = &reader_sink;
+    r->room = EVENTS;
+    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_BEGINNING, 0, "a", first, NULL), HCS_OK);
+    settle(f);
+    assert_int_equal(r->n_seen, 2);
+    assert_int_equal(r->seen[1].incarnation, first);
+    assert_string_equal(r->end, "the system has exited");
+    sub_close(&r->sub);
+    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_NOW, 0, "a", first + 100, &err),
+                     HCS_E_SYSTEM_NOT_FOUND);
+    free(r);
+}
+
 static void a_reader_without_room_stalls_nobody_and_misses_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -702,6 +755,8 @@ int main(void)
         T(a_dropped_call_gets_no_answer),
         T(a_stream_of_one_system_sees_only_it_and_ends_with_it),
         T(a_stream_of_an_ended_system_replays_and_ends),
+        T(a_stream_from_now_or_exit_gives_the_exit_of_an_ended_system),
+        T(a_stream_of_an_incarnation_is_never_that_of_a_later_system),
         T(a_reader_without_room_stalls_nobody_and_misses_nothing),
         SMALL(what_the_log_no_longer_has_is_one_exact_gap),
         SMALL(there_are_no_more_systems_than_are_allowed),

@@ -325,6 +325,24 @@ static void creation_that_was_seen_to_be_done_is_the_past(void **state)
     hcs_system_close(system);
 }
 
+/* Whether the answer is there already is chance; what the stream begins with is not. */
+static void creation_that_nobody_has_seen_to_be_done_is_not(void **state)
+{
+    hcs_op *op = NULL;
+    hcs_system *system = system_begun(&op);
+    hcs_stream *stream;
+
+    (void) state;
+    service_do(&service, work_created, NULL);
+    stream = stream_opened(system);
+    assert_true(readable(stream));
+    expect_nothing_yet(stream);
+    wait_subscribed("{\"from\":\"beginning\",\"incarnation\":77,\"systemId\":\"s\"}");
+    hcs_op_close(op);
+    hcs_stream_close(stream);
+    hcs_system_close(system);
+}
+
 static void system_that_is_not_created_ends_it(void **state)
 {
     hcs_op *op = NULL;
@@ -417,6 +435,32 @@ static void closing_the_handle_gives_what_had_arrived_and_ends_it(void **state)
     hcs_system_close(system);
     for (unsigned i = 5; i < 8; i++)
         assert_int_equal(next(stream).sequence, i);
+    expect_end(stream, ORPHANED);
+    hcs_stream_close(stream);
+}
+
+static void work_count_clients(struct service *s, void *context)
+{
+    *(size_t *) context = s->n_clients;
+}
+
+/* So a system of which there is always something to tell does not keep it from its end. */
+static void stream_of_a_closed_handle_hears_no_more(void **state)
+{
+    hcs_system *system = system_opened();
+    hcs_stream *stream = stream_opened(system);
+    size_t n_clients;
+
+    (void) state;
+    say_event(4);
+    say_event(5);
+    hcs_system_close(system);
+    assert_int_equal(next(stream).sequence, 4);
+    /* It has hung up: the idle connection of the host is the only one left. */
+    do {
+        service_do(&service, work_count_clients, &n_clients);
+    } while (n_clients > 1);
+    assert_int_equal(next(stream).sequence, 5);
     expect_end(stream, ORPHANED);
     hcs_stream_close(stream);
 }
@@ -584,11 +628,13 @@ int main(void)
         T(it_begins_with_a_system_that_is_being_created),
         T(it_wakes_when_another_has_taken_the_answer),
         T(creation_that_was_seen_to_be_done_is_the_past),
+        T(creation_that_nobody_has_seen_to_be_done_is_not),
         T(system_that_is_not_created_ends_it),
         T(service_that_goes_away_meanwhile_is_told),
         T(service_that_refuses_late_ends_it),
         T(it_may_be_ended_while_the_system_is_being_created),
         T(closing_the_handle_gives_what_had_arrived_and_ends_it),
+        T(stream_of_a_closed_handle_hears_no_more),
         T(end_of_the_service_that_had_arrived_is_the_reason),
         T(handle_may_be_closed_before_the_service_is_ready),
         T(closing_the_handle_wakes_its_readers),

@@ -1,0 +1,259 @@
+/* watch_test.c - event callbacks of the flat API, with events that the test makes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "recorder.h"
+#include "stage.h"
+
+static struct stage stage;
+static HCS_SYSTEM opened;
+static struct recorder events;
+
+static int setup(void **state)
+{
+    (void) state;
+    recorder_init(&events);
+    stage_begin(&stage);
+    return HcsOpenComputeSystem(u"s", GENERIC_ALL, &opened) == S_OK ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void) state;
+    HcsCloseComputeSystem(opened);
+    stage_end(&stage);
+    recorder_done(&events);
+    return 0;
+}
+
+static void watch(void)
+{
+    assert_int_equal(HcsSetComputeSystemCallback(opened, HcsEventOptionNone, &events, record_event),
+                     S_OK);
+}
+
+static HCS_PROCESS process_made(void)
+{
+    HCS_OPERATION op = HcsCreateOperation(NULL, NULL);
+    HCS_PROCESS process = NULL;
+
+    assert_int_equal(HcsCreateProcess(opened, u"{}", op, NULL, &process), S_OK);
+    assert_int_equal(HcsWaitForOperationResult(op, INFINITE, NULL), S_OK);
+    HcsCloseOperation(op);
+    return process;
+}
+
+static void expect(unsigned at, DWORD type)
+{
+    assert_true(recorder_wait_until(&events, at + 1));
+    assert_int_equal(events.records[at].type, type);
+}
+
+static void every_kind_comes_raw_and_in_order(void **state)
+{
+    static const DWORD kinds[] = { 2, 3, 4, 5, 6, 0x80000002, 0x80000003, 0xC0000001, 0x12345678 };
+
+    (void) state;
+    watch();
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        stage_event(&stage, kinds[i], i % 2 ? "{\\\"n\\\":1}" : NULL);
+    for (unsigned i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        expect(i, kinds[i]);
+        assert_int_equal(events.records[i].has_data, i % 2);
+        assert_string_equal(events.records[i].data, i % 2 ? "{\"n\":1}" : "");
+    }
+}
+
+static void kinds_of_libhcs_and_exits_of_processes_are_not_for_systems(void **state)
+{
+    HCS_PROCESS process = process_made();
+
+    (void) state;
+    watch();
+    stage_event(&stage, 0x4C480001, NULL);
+    stage_event(&stage, 0x4C480010, NULL);
+    stage_process_exit(&stage);
+    stage_event(&stage, 4, NULL);
+    expect(0, HcsEventSystemRdpEnhancedModeStateChanged);
+    HcsCloseProcess(process);
+}
+
+static void a_process_gets_its_exit_only(void **state)
+{
+    HCS_PROCESS process = process_made();
+
+    (void) state;
+    assert_int_equal(HcsSetProcessCallback(process, HcsEventOptionNone, &events, record_event),
+                     S_OK);
+    while (stage_subscribed(&stage) == 0)
+        ;
+    stage_event(&stage, 4, NULL);
+    stage_process_exit(&stage);
+    expect(0, HcsEventProcessExited);
+    assert_non_null(strstr(events.records[0].data, "\"ExitCode\":42"));
+    HcsCloseProcess(process);
+    assert_int_equal(events.n, 1);
+}
+
+static void a_late_callback_of_a_process_gets_the_exit(void **state)
+{
+    HCS_PROCESS process = process_made();
+
+    (void) state;
+    stage_process_exit(&stage);
+    assert_int_equal(HcsSetProcessCallback(process, HcsEventOptionNone, &events, record_event),
+                     S_OK);
+    expect(0, HcsEventProcessExited);
+    assert_non_null(strstr(events.records[0].data, "\"ExitCode\":42"));
+    HcsCloseProcess(process);
+}
+
+static void service_disconnect_is_told_once_to_every_handle(void **state)
+{
+    HCS_PROCESS process = process_made();
+    struct recorder other, of_process;
+    HCS_SYSTEM second = NULL;
+
+    (void) state;
+    recorder_init(&other);
+    recorder_init(&of_process);
+    assert_int_equal(HcsOpenComputeSystem(u"s", GENERIC_ALL, &second), S_OK);
+    watch();
+    assert_int_equal(HcsSetComputeSystemCallback(second, HcsEventOptionNone, &other, record_event),
+                     S_OK);
+    assert_int_equal(HcsSetProcessCallback(process, HcsEventOptionNone, &of_process, record_event),
+                     S_OK);
+    while (stage_subscribed(&stage) < 3)
+        ;
+    stage_hang_up(&stage);
+    expect(0, HcsEventServiceDisconnect);
+    assert_false(events.records[0].has_data);
+    assert_true(recorder_wait_until(&other, 1));
+    assert_true(recorder_wait_until(&of_process, 1));
+    HcsCloseComputeSystem(second);
+    HcsCloseProcess(process);
+    HcsCloseComputeSystem(opened);
+    assert_int_equal(events.n, 1);
+    assert_int_equal(other.n, 1);
+    assert_int_equal(of_process.n, 1);
+    assert_int_equal(of_process.records[0].type, HcsEventServiceDisconnect);
+    recorder_done(&other);
+    recorder_done(&of_process);
+}
+
+static void callbacks_of_one_handle_do_not_overlap(void **state)
+{
+    enum { N = 30 };
+    HCS_OPERATION ops[N];
+
+    (void) state;
+    assert_int_equal(HcsSetComputeSystemCallback(opened, HcsEventOptionEnableOperationCallbacks,
+                                                 &events, record_event),
+                     S_OK);
+    for (size_t i = 0; i < N; i++) {
+        ops[i] = HcsCreateOperation(NULL, NULL);
+        assert_int_equal(HcsGetComputeSystemProperties(opened, ops[i], NULL), S_OK);
+        stage_event(&stage, 4, NULL);
+    }
+    assert_true(recorder_wait_until(&events, 2 * N));
+    assert_int_equal(events.most, 1);
+    for (size_t i = 0; i < N; i++)
+        HcsCloseOperation(ops[i]);
+}
+
+static void ask_inside(struct recorder *r, HCS_EVENT *event)
+{
+    HCS_OPERATION op = HcsCreateOperation(NULL, NULL);
+
+    if (event->Type == HcsEventSystemRdpEnhancedModeStateChanged) {
+        assert_int_equal(HcsGetComputeSystemProperties(opened, op, NULL), S_OK);
+        assert_int_equal(HcsWaitForOperationResult(op, INFINITE, NULL), S_OK);
+        assert_int_equal(HcsSetComputeSystemCallback(opened, HcsEventOptionNone, NULL, NULL), S_OK);
+    }
+    HcsCloseOperation(op);
+    (void) r;
+}
+
+static void calls_are_allowed_inside_a_callback_and_it_may_take_itself_away(void **state)
+{
+    (void) state;
+    events.inside = ask_inside;
+    watch();
+    stage_event(&stage, 4, NULL);
+    expect(0, HcsEventSystemRdpEnhancedModeStateChanged);
+    stage_event(&stage, 4, NULL);
+    stage_exit(&stage);
+    HcsCloseComputeSystem(opened);
+    assert_int_equal(events.n, 1);
+}
+
+static void work_gap(struct service *service, void *context)
+{
+    struct stage *s = (struct stage *) service;
+
+    (void) context;
+    s->exited = true;
+    for (size_t i = 0; i < s->n_readers; i++) {
+        client_continue(s->readers[i], "{\"gap\":{\"first\":1,\"last\":9}}");
+        client_reply(s->readers[i], "{\"end\":\"the system has ended\"}");
+    }
+    s->n_readers = 0;
+}
+
+static void an_exit_in_a_gap_is_told_all_the_same(void **state)
+{
+    (void) state;
+    watch();
+    service_do(&stage.service, work_gap, NULL);
+    expect(0, HcsEventSystemExited);
+    assert_non_null(strstr(events.records[0].data, "ForcedExit"));
+    HcsCloseComputeSystem(opened);
+    assert_int_equal(events.n, 1);
+}
+
+static void work_gap_alone(struct service *service, void *context)
+{
+    struct stage *s = (struct stage *) service;
+
+    (void) context;
+    s->process_exited = true;
+    for (size_t i = 0; i < s->n_readers; i++)
+        client_continue(s->readers[i], "{\"gap\":{\"first\":1,\"last\":9}}");
+}
+
+static void the_exit_of_a_process_in_a_gap_is_told_all_the_same(void **state)
+{
+    HCS_PROCESS process = process_made();
+
+    (void) state;
+    assert_int_equal(HcsSetProcessCallback(process, HcsEventOptionNone, &events, record_event),
+                     S_OK);
+    while (stage_subscribed(&stage) == 0)
+        ;
+    service_do(&stage.service, work_gap_alone, NULL);
+    expect(0, HcsEventProcessExited);
+    HcsCloseProcess(process);
+    assert_int_equal(events.n, 1);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(every_kind_comes_raw_and_in_order),
+        TEST(kinds_of_libhcs_and_exits_of_processes_are_not_for_systems),
+        TEST(a_process_gets_its_exit_only),
+        TEST(a_late_callback_of_a_process_gets_the_exit),
+        TEST(service_disconnect_is_told_once_to_every_handle),
+        TEST(callbacks_of_one_handle_do_not_overlap),
+        TEST(calls_are_allowed_inside_a_callback_and_it_may_take_itself_away),
+        TEST(an_exit_in_a_gap_is_told_all_the_same),
+        TEST(the_exit_of_a_process_in_a_gap_is_told_all_the_same),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
