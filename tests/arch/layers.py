@@ -22,6 +22,9 @@ RULES = {
     "src/keeper/keeper.c": (["protocol.h"], ["engine.h", "driver.h", "varlink.h", "doc.h"]),
     "src/lib/stream.c": (["backend.h", "doc.h"], ["varlink.h", "handles.h", "engine.h", "driver.h", "server.h"]),
     "src/lib/be_varlink/stream.c": (["backend.h", "varlink.h", "exit.h"], ["engine.h", "driver.h", "server.h"]),
+    "src/lib/be_computecore/stream.c": (["backend.h", "memlog.h", "exit.h"],
+                                        ["varlink.h", "handles.h", "engine.h", "driver.h", "server.h"]),
+    "src/compat/computecore/watch.c": (["hcs/hcs.h", "lock.h", "utf.h"], ["backend.h", "doc.h", "varlink.h", "engine.h"]),
     "src/cli/main.c": (["hcs/hcs.h"], ["buf.h", "doc.h", "varlink.h", "engine.h"]),
 }
 

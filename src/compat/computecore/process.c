@@ -67,6 +67,7 @@ static const struct watch_source process_source = {
     .exit_document = source_exit_document,
     .wants = source_wants,
     .exit_type = HcsEventProcessExited,
+    .ask_in_gap = 1,
 };
 
 static void process_drop(struct object *head)

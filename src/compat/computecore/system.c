@@ -431,19 +431,18 @@ HRESULT WINAPI HcsGetComputeSystemProperties(HCS_SYSTEM computeSystem, HCS_OPERA
 
 HRESULT exit_wait(exit_ask *ask, void *object, DWORD timeout_ms, hcs_exit *out)
 {
-    uint64_t deadline = clock_monotonic_ns() + timeout_ms * MS_NS;
+    uint64_t deadline = clock_monotonic_ns() + timeout_ms * MS_NS, left;
     HRESULT r;
 
-    if (timeout_ms == INFINITE)
-        return ask(object, -1, out, NULL);
-    for (;;) {
+    do {
         uint64_t now = clock_monotonic_ns();
-        uint64_t left = now < deadline ? (deadline - now + MS_NS - 1) / MS_NS : 0;
 
-        r = ask(object, left > INT_MAX ? INT_MAX : (int) left, out, NULL);
-        if (r != HCS_E_OPERATION_TIMEOUT || left <= INT_MAX)
-            break;
-    }
+        left = now < deadline ? (deadline - now + MS_NS - 1) / MS_NS : 0;
+        if (timeout_ms == INFINITE)
+            r = ask(object, -1, out, NULL);
+        else
+            r = ask(object, left > INT_MAX ? INT_MAX : (int) left, out, NULL);
+    } while (r == HCS_E_OPERATION_TIMEOUT && left > INT_MAX);
     return r == HCS_E_OPERATION_PENDING ? HCS_E_INVALID_STATE : r;
 }
 

@@ -223,7 +223,8 @@ static void take_event(struct watcher *me, const hcs_event *event)
     int is_exit = 0;
 
     if (event->kind == HCS_EVENT_GAP) {
-        tell_exit_if_known(me);
+        if (me->w->source->ask_in_gap)
+            tell_exit_if_known(me);
     } else if (event->kind == HCS_EVENT_SERVICE_DISCONNECT) {
         me->lost = 1;
         deliver(me, HcsEventServiceDisconnect, NULL, 0);
@@ -239,7 +240,8 @@ static void watch_stream(struct watcher *me)
 {
     hcs_event event = HCS_EVENT_INIT;
 
-    while (hcs_stream_next(me->stream, -1, &event, NULL) >= 0 && event.kind != HCS_EVENT_END)
+    while (!me->told_exit && hcs_stream_next(me->stream, -1, &event, NULL) >= 0 &&
+           event.kind != HCS_EVENT_END)
         take_event(me, &event);
     /* The system is over, and the end of this handle was not among what was read. */
     if (!me->told_exit && !me->lost)

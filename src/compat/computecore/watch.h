@@ -23,6 +23,7 @@ struct watch_source {
     /* Whether the event is for callbacks of this handle, and is its exit. */
     int (*wants)(struct object *owner, const hcs_event *event, int *out_exit);
     HCS_EVENT_TYPE exit_type;
+    int ask_in_gap; /* the stream goes on after an exit that is in a gap */
     int open_first; /* before the callback is in place: what comes then is not missed */
 };
 

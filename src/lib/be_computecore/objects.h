@@ -201,7 +201,6 @@ struct cc_system {
 
 /* Fails while the system is being created, and when that failed. */
 _must_use_ hcs_result cc_system_settle(struct cc_system *system, hcs_error *err);
-bool cc_system_is_created(struct cc_system *system);
 
 static inline struct cc_host *cc_host_of(hcs_host *host)
 {

@@ -320,15 +320,23 @@ hcs_result cc_stream_open_system(hcs_system *handle, const hcs_stream_options *o
                                  hcs_stream **out, hcs_error *err)
 {
     struct cc_system *system = cc_system_of(handle);
+    enum memlog_from from = (enum memlog_from) options->from;
+    hcs_error why = HCS_ERROR_INIT;
     struct cc_stream *s;
-    hcs_result r = stream_new(system->handle->host, &s, err);
+    hcs_result r = cc_system_settle(system, &why);
 
+    if (r < 0 && r != HCS_E_OPERATION_PENDING) {
+        error_copy(err, &why);
+        return r;
+    }
+    if (r < 0)
+        from = MEMLOG_FROM_OLDEST; /* nothing of its life shall be missed */
+    else
+        cc_handle_ask(system->handle, false);
+    r = stream_new(system->handle->host, &s, err);
     if (r < 0)
         return r;
-    if (cc_system_is_created(system))
-        cc_handle_ask(system->handle, false);
-    r = roster_add(&s->roster, system->head.id, system->handle, false,
-                   (enum memlog_from) options->from, options->after, err);
+    r = roster_add(&s->roster, system->head.id, system->handle, false, from, options->after, err);
     if (r < 0) {
         stream_drop(s);
         return r;

@@ -68,11 +68,6 @@ hcs_result cc_system_settle(struct cc_system *system, hcs_error *err)
     return r;
 }
 
-bool cc_system_is_created(struct cc_system *system)
-{
-    return cc_system_settle(system, NULL) >= 0;
-}
-
 /* ---- creating ---- */
 
 /* The system exists and cannot be watched: nobody shall be left with it. */

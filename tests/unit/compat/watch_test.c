@@ -215,6 +215,31 @@ static void an_exit_in_a_gap_is_told_all_the_same(void **state)
     assert_int_equal(events.n, 1);
 }
 
+static void work_gap_alone(struct service *service, void *context)
+{
+    struct stage *s = (struct stage *) service;
+
+    (void) context;
+    s->process_exited = true;
+    for (size_t i = 0; i < s->n_readers; i++)
+        client_continue(s->readers[i], "{\"gap\":{\"first\":1,\"last\":9}}");
+}
+
+static void the_exit_of_a_process_in_a_gap_is_told_all_the_same(void **state)
+{
+    HCS_PROCESS process = process_made();
+
+    (void) state;
+    assert_int_equal(HcsSetProcessCallback(process, HcsEventOptionNone, &events, record_event),
+                     S_OK);
+    while (stage_subscribed(&stage) == 0)
+        ;
+    service_do(&stage.service, work_gap_alone, NULL);
+    expect(0, HcsEventProcessExited);
+    HcsCloseProcess(process);
+    assert_int_equal(events.n, 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -227,6 +252,7 @@ int main(void)
         TEST(callbacks_of_one_handle_do_not_overlap),
         TEST(calls_are_allowed_inside_a_callback_and_it_may_take_itself_away),
         TEST(an_exit_in_a_gap_is_told_all_the_same),
+        TEST(the_exit_of_a_process_in_a_gap_is_told_all_the_same),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

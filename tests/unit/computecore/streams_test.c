@@ -216,6 +216,7 @@ static void a_stream_of_a_system_that_is_not_created_after_all_ends(void **state
     expect_end(stream, "the system was not created");
     provider_set_manner(PROVIDER_LATER);
     hcs_stream_close(stream);
+    FAILS(hcs_stream_open_system(system, NULL, &stream, &err), HCS_E_HYPERV_NOT_INSTALLED);
     hcs_op_close(op);
     hcs_system_close(system);
 }
