@@ -32,10 +32,16 @@ typedef struct hcs_host hcs_host;
  * nobody answers at the socket, hcsd is started (the program named by $HCS_HCSD, else
  * the installed one); it leaves again when it has had nothing to do for a while.
  *
+ * "tcp:127.0.0.1:PORT" (or "tcp:[::1]:PORT"; without the port it is that of the token file) is a
+ * service that was started with --tcp, for programs that cannot pass file descriptors.  The token
+ * is read from the file that $HCS_TOKEN_FILE names, again for each connection.  Nothing is started
+ * there, and handles of the caller cannot be given to a process: see hcs_process_create().
+ *
  * Owner:  @out is yours; hcs_host_close().
  * Blocks: until the service has answered, at most 30 s.
  * Errors: HCS_E_SERVICE_NOT_AVAILABLE nobody answers and hcsd cannot be started ·
- *         HCS_E_ACCESS_DENIED the socket is not for this user ·
+ *         HCS_E_ACCESS_DENIED the socket is not for this user, or the token is not that of the
+ *         service, or its file is not for this user alone ·
  *         HCS_E_INVALIDARG an address of another form
  */
 HCS_API HCS_MUST_USE hcs_result hcs_host_open(const char *address_opt, hcs_host **out,

@@ -36,6 +36,9 @@ enum { HCS_STDIN = 0, HCS_STDOUT = 1, HCS_STDERR = 2 };
  * hcs_process_take_stdio() gives; else /dev/null.  Data goes straight between you and
  * the program, not through the service.
  *
+ * A host over TCP takes no handles of yours: HCS_E_WIN32_NOT_SUPPORTED.  The pipes of the document
+ * are connected sockets there, on both sides.
+ *
  * Owner:  @out is yours; hcs_process_close().  The process outlives its handles.
  * Blocks: without @out_op_opt, until the program runs.
  * Errors: HCS_E_WIN32_FILE_NOT_FOUND no such program ·

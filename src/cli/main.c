@@ -24,7 +24,7 @@ static const char *host_address;
 static int is_version_wanted;
 static const struct opt global_options[] = {
     { "host", 'H', OPT_TEXT, &host_address, "ADDRESS",
-      "the service to talk to: unix:/path/to/socket" },
+      "the service to talk to: unix:/path/to/socket or tcp:127.0.0.1:PORT" },
     { "version", 'v', OPT_FLAG, &is_version_wanted, NULL, "version of hcs" },
 };
 
@@ -47,7 +47,8 @@ static void print_help(void)
            "\n"
            "Environment:\n"
            "  HCS_HOST    the service, as -H       HCS_HCSD      the hcsd to start\n"
-           "  HCS_ROOTFS  root file system of run  NO_COLOR      no colours\n");
+           "  HCS_ROOTFS  root file system of run  HCS_TOKEN_FILE  what hcsd --tcp wrote\n"
+           "  NO_COLOR    no colours\n");
 }
 
 static void print_command_help(const struct command *self, const struct opt *opts, size_t n_opts)

@@ -9,7 +9,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -141,6 +143,33 @@ static void a_connection_carries_bytes_both_ways(void **state)
     }
 }
 
+/* A program that gets such a socket as its standard handle can disconnect it and connect it anew:
+ * the device stays. */
+static void an_accepted_connection_is_bound_to_the_loopback_device(void **state)
+{
+    static const char lo[] = "lo";
+    struct pair p = connect_pair("127.0.0.1:0");
+    struct sockaddr_in any = { .sin_family = AF_UNSPEC };
+    char device[16] = "";
+    socklen_t size = sizeof(device);
+    bool may_bind = setsockopt(p.client, SOL_SOCKET, SO_BINDTODEVICE, lo, sizeof(lo)) == 0;
+
+    (void) state;
+    if (may_bind) {
+        assert_int_equal(getsockopt(p.service, SOL_SOCKET, SO_BINDTODEVICE, device, &size), 0);
+        assert_string_equal(device, lo);
+        assert_int_equal(connect(p.service, (struct sockaddr *) &any, sizeof(any)), 0);
+        memset(device, 0, sizeof(device));
+        size = sizeof(device);
+        assert_int_equal(getsockopt(p.service, SOL_SOCKET, SO_BINDTODEVICE, device, &size), 0);
+        assert_string_equal(device, lo);
+    }
+    socket_drop(&p.client);
+    socket_drop(&p.service);
+    if (!may_bind)
+        skip();
+}
+
 static void nobody_there_says_how_to_begin(void **state)
 {
     struct loopback l;
@@ -210,6 +239,7 @@ int main(void)
         cmocka_unit_test(addresses_that_others_reach_are_refused_by_name),
         cmocka_unit_test(what_is_no_address_is_refused_by_name),
         cmocka_unit_test(a_connection_carries_bytes_both_ways),
+        cmocka_unit_test(an_accepted_connection_is_bound_to_the_loopback_device),
         cmocka_unit_test(nobody_there_says_how_to_begin),
         cmocka_unit_test(a_detached_connection_is_bare_and_blocking),
         cmocka_unit_test(bytes_before_the_detachment_are_not_lost_but_refused),
