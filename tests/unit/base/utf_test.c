@@ -12,10 +12,10 @@
 #include <windows.h>
 #else
 #include <iconv.h>
-#endif
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#endif
+#include <string.h>
 
 #include "utf.h"
 
@@ -262,6 +262,31 @@ struct edge {
     unsigned char *page; /* its end is where memory ends */
 };
 
+#ifdef _WIN32
+
+#define PAGE 4096
+
+static unsigned char *edge_end(struct edge *e)
+{
+    return e->page + PAGE;
+}
+
+static void edge_init(struct edge *e)
+{
+    DWORD before;
+
+    e->page = VirtualAlloc(NULL, 2 * PAGE, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+    assert_non_null(e->page);
+    assert_true(VirtualProtect(e->page + PAGE, PAGE, PAGE_NOACCESS, &before));
+}
+
+static void edge_done(struct edge *e)
+{
+    assert_true(VirtualFree(e->page, 0, MEM_RELEASE));
+}
+
+#else
+
 static unsigned char *edge_end(struct edge *e)
 {
     return e->page + sysconf(_SC_PAGESIZE);
@@ -280,6 +305,8 @@ static void edge_done(struct edge *e)
 {
     assert_int_equal(munmap(e->page, 2 * (size_t) sysconf(_SC_PAGESIZE)), 0);
 }
+
+#endif
 
 /* The definition, written down in the plainest way. */
 static size_t naive(const uint16_t *units, size_t n, unsigned char *out, int *lossy)
