@@ -53,11 +53,13 @@ static void discard(struct chunks *cs, struct chunk *chunk)
     cs->trash = chunk;
 }
 
-/* Only chunks of the usual size are worth keeping: they fit the next time. */
+/* Only chunks of the usual size are worth keeping: they fit the next time.  Producers that wanted
+ * one at the same time may have made more than there is room for. */
 void chunks_give_back(struct chunks *cs, struct chunk *chunk)
 {
     assert(chunk->readers == 0 && !chunk->attached);
-    if (chunk->size != cs->chunk_max || cs->spare + chunk->size > cs->spare_max) {
+    if (chunk->size != cs->chunk_max || cs->spare + chunk->size > cs->spare_max ||
+        cs->attached + cs->detached + cs->spare + chunk->size > cs->ceiling) {
         discard(cs, chunk);
         return;
     }
