@@ -98,6 +98,13 @@ typedef struct hcs_event_system {
     const char *isolation; /* "namespaces", "vm", "none", or "" when the host does not say */
 } hcs_event_system;
 
+/* What became of an event's detail on its way here. */
+enum {
+    HCS_DETAIL_LOSSY = 1,     /* it held a lone surrogate, which became U+FFFD */
+    HCS_DETAIL_TRUNCATED = 2, /* it was longer than the ceiling, and was cut at a character */
+    HCS_DETAIL_ABSENT = 4     /* the service gave none, which is not an empty one */
+};
+
 /* One event, as hcs_stream_next() fills it. */
 typedef struct hcs_event {
     uint32_t size; /* sizeof(hcs_event), set by HCS_EVENT_INIT */
@@ -112,13 +119,14 @@ typedef struct hcs_event {
     hcs_exit exit;
     uint64_t gap_first; /* GAP: numbers gap_first to gap_last are missing */
     uint64_t gap_last;
-    const char *detail;   /* the service's JSON document, byte for byte; "" when it gave none */
-    size_t detail_length; /* bytes, without the terminating NUL */
+    const char *detail;    /* the service's JSON document, byte for byte; "" when it gave none */
+    size_t detail_length;  /* bytes, without the terminating NUL */
+    uint32_t detail_flags; /* HCS_DETAIL_; from hcsd never LOSSY or TRUNCATED */
 } hcs_event;
 
 #define HCS_EVENT_INIT                                                                             \
     {                                                                                              \
-        sizeof(hcs_event), 0, 0, 0, 0, { "", 0, "", "", "" }, 0, 0, HCS_EXIT_INIT, 0, 0, "", 0     \
+        sizeof(hcs_event), 0, 0, 0, 0, { "", 0, "", "", "" }, 0, 0, HCS_EXIT_INIT, 0, 0, "", 0, 0  \
     }
 
 /**
@@ -137,6 +145,17 @@ HCS_API const char *hcs_event_kind_name(hcs_event_kind kind);
  * Returns: @buffer.
  */
 HCS_API char *hcs_exit_describe(const hcs_exit *report, char *buffer, size_t size);
+
+/**
+ * An exit report as the JSON document that HCS writes for it: ProcessStatus when it says code or
+ * signal, or when it is unknown and @process_id is not 0; else SystemExitStatus.  A signal is
+ * ExitCode 128 + n, as HCS shows it for Linux guests; an unknown end has no ExitCode.
+ *
+ * Owner:  @out is yours; hcs_string_free().
+ * Errors: HCS_E_INVALIDARG no report that this library could have made · HCS_E_OUTOFMEMORY
+ */
+HCS_API HCS_MUST_USE hcs_result hcs_exit_document(const hcs_exit *report, uint32_t process_id,
+                                                  char **out, hcs_error *err);
 
 #ifdef __cplusplus
 }

@@ -71,6 +71,18 @@ HCS_API HCS_MUST_USE hcs_result hcs_host_enumerate(hcs_host *host, const char *q
                                                    char **out_document, hcs_error *err);
 
 /**
+ * Set how many bytes of events the handles of this host may keep in memory, each: those that are
+ * opened or created later.  64 KiB to 1 GiB; 4 MiB when it is not set.  A handle that has more to
+ * keep drops the oldest, which its streams tell as one HCS_EVENT_GAP.
+ *
+ * This is for hosts without a service that keeps a log (computecore).  The log of hcsd is its own.
+ *
+ * Errors: HCS_E_WIN32_NOT_SUPPORTED the log is the service's · HCS_E_INVALIDARG out of range
+ */
+HCS_API HCS_MUST_USE hcs_result hcs_host_set_log_bytes(hcs_host *host, size_t bytes,
+                                                       hcs_error *err);
+
+/**
  * Release a string that a call of this library gave to you.  NULL is allowed.
  */
 HCS_API void hcs_string_free(char *string);

@@ -49,6 +49,19 @@ HCS_API HCS_MUST_USE hcs_result hcs_process_create(hcs_system *system, const cha
                                                    hcs_op **out_op_opt, hcs_error *err);
 
 /**
+ * Open a process that runs, by its id: one that this program did not create, or has closed.
+ * There are no standard handles to take from it.
+ *
+ * Owner:  @out is yours; hcs_process_close().
+ * Errors: HCS_E_PROCESS_ALREADY_STOPPED it has exited ·
+ *         HCS_E_WIN32_NOT_FOUND the system has no such process ·
+ *         HCS_E_OPERATION_PENDING the system is still being created ·
+ *         HCS_E_SYSTEM_ALREADY_STOPPED · HCS_E_SYSTEM_NOT_FOUND · HCS_E_SERVICE_DISCONNECT
+ */
+HCS_API HCS_MUST_USE hcs_result hcs_process_open(hcs_system *system, uint32_t process_id,
+                                                 hcs_process **out, hcs_error *err);
+
+/**
  * Process id, as HCS gives it for containers: the host's.  0 until the operation that
  * creates the process is done.
  */

@@ -8,6 +8,7 @@
 
 #include "event.h"
 #include "host.h"
+#include "system.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -49,6 +50,32 @@ typedef struct hcs_stream_options {
 HCS_API HCS_MUST_USE hcs_result hcs_stream_open(hcs_host *host,
                                                 const hcs_stream_options *options_opt,
                                                 hcs_stream **out, hcs_error *err);
+
+/**
+ * Open a stream of one system by its handle.
+ *
+ * As hcs_stream_open() with the id of the system, and:
+ *   - it follows the system of the handle, never a later one that took the same id;
+ *   - it may be opened as soon as hcs_system_create() has returned, and begins with the system's
+ *     first event, whatever `from` says, unless that was seen to be done (hcs_op_wait(), or
+ *     another call on the handle).  Until the system is there the pollable may be readable without
+ *     an event, and a system that could not be created is an HCS_EVENT_END that says why;
+ *   - with HCS_FROM_NOW on a system that has ended, its HCS_EVENT_SYSTEM_EXITED is still given, as
+ *     long as the log has it;
+ *   - hcs_system_close() of the handle ends it: what had arrived is given, then HCS_EVENT_END with
+ *     the reason "the system's handle was closed".  It must still be closed, before or after the
+ *     handle.
+ *
+ * `system_id` of the options must be NULL.
+ *
+ * Owner:  @out is yours; hcs_stream_close().  @options_opt is copied.
+ * Thread: hcs_system_close() may come from any thread while others use the stream.
+ * Errors: HCS_E_SYSTEM_NOT_FOUND the service was made to forget it · HCS_E_INVALIDARG ·
+ *         HCS_E_SERVICE_DISCONNECT · those of hcs_system_create() when that has failed
+ */
+HCS_API HCS_MUST_USE hcs_result hcs_stream_open_system(hcs_system *system,
+                                                       const hcs_stream_options *options_opt,
+                                                       hcs_stream **out, hcs_error *err);
 
 /**
  * Something to poll for: readable while hcs_stream_next() would return an event.  (It may

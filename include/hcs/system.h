@@ -47,7 +47,8 @@ HCS_API HCS_MUST_USE hcs_result hcs_system_open(hcs_host *host, const char *id, 
                                                 hcs_error *err);
 
 /**
- * Close a handle.  The system lives on.  NULL is allowed.
+ * Close a handle.  The system lives on; streams of the handle (hcs_stream_open_system()) end.
+ * NULL is allowed.
  */
 HCS_API void hcs_system_close(hcs_system *system);
 

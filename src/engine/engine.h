@@ -121,12 +121,13 @@ struct sub_sink {
     int (*end)(struct sub *s, const char *reason);
 };
 
-enum sub_from { SUB_FROM_NOW, SUB_FROM_BEGINNING, SUB_FROM_AFTER };
+/* NOW_OR_EXIT, of one system: now, but with the exit event of one that has ended. */
+enum sub_from { SUB_FROM_NOW, SUB_FROM_BEGINNING, SUB_FROM_AFTER, SUB_FROM_NOW_OR_EXIT };
 
-/* Begin; @system_id_opt limits it to one system, which must be known.  Nothing is delivered before
- * the loop runs. */
+/* Begin; @system_id_opt limits it to one system, which must be known, and which is the one of
+ * @incarnation unless that is 0.  Nothing is delivered before the loop runs. */
 _must_use_ hcs_result sub_open(struct engine *e, struct sub *s, enum sub_from from, uint64_t after,
-                               const char *system_id_opt, hcs_error *err);
+                               const char *system_id_opt, uint64_t incarnation, hcs_error *err);
 void sub_wake(struct sub *s);
 void sub_close(struct sub *s); /* also one that was never opened, when it is all zero */
 

@@ -133,9 +133,10 @@ static void on_ended(void *context, const struct evlog_ended *ended)
     wanted->exit_sequence = ended->exit_sequence;
 }
 
-static hcs_result resolve(struct engine *e, const char *id, struct wanted *out, hcs_error *err)
+static hcs_result resolve(struct engine *e, const char *id, uint64_t incarnation,
+                          struct wanted *out, hcs_error *err)
 {
-    struct system *s = system_find_readable(e, id, 0);
+    struct system *s = system_find_readable(e, id, incarnation);
     hcs_result r;
 
     if (s) {
@@ -143,14 +144,33 @@ static hcs_result resolve(struct engine *e, const char *id, struct wanted *out, 
         out->exit_sequence = s->exit_sequence <= evlog_last(e->options.log) ? s->exit_sequence : 0;
         return HCS_OK;
     }
-    r = evlog_find_ended(e->options.log, id, 0, on_ended, out, err);
+    r = evlog_find_ended(e->options.log, id, incarnation, on_ended, out, err);
     if (r == 0)
         return fail(err, HCS_E_SYSTEM_NOT_FOUND, "engine.subscribe", "no system '%.128s'", id);
     return r < 0 ? r : HCS_OK;
 }
 
+/* The newest event that a reader who begins now does not want. */
+static uint64_t position_of(const struct engine *e, enum sub_from from, uint64_t after,
+                            uint64_t exit_sequence)
+{
+    switch (from) {
+    case SUB_FROM_AFTER:
+        return after;
+    case SUB_FROM_BEGINNING:
+        return evlog_first(e->options.log) - 1;
+    case SUB_FROM_NOW_OR_EXIT:
+        if (exit_sequence != 0)
+            return exit_sequence - 1;
+        break;
+    case SUB_FROM_NOW:
+        break;
+    }
+    return evlog_last(e->options.log);
+}
+
 hcs_result sub_open(struct engine *e, struct sub *s, enum sub_from from, uint64_t after,
-                    const char *system_id_opt, hcs_error *err)
+                    const char *system_id_opt, uint64_t incarnation, hcs_error *err)
 {
     struct wanted wanted = { 0, 0 };
     uint64_t last = evlog_last(e->options.log);
@@ -160,7 +180,7 @@ hcs_result sub_open(struct engine *e, struct sub *s, enum sub_from from, uint64_
     if (system_id_opt) {
         r = doc_check_id(system_id_opt, err);
         if (r >= 0)
-            r = resolve(e, system_id_opt, &wanted, err);
+            r = resolve(e, system_id_opt, incarnation, &wanted, err);
         if (r < 0)
             return r;
     }
@@ -170,9 +190,7 @@ hcs_result sub_open(struct engine *e, struct sub *s, enum sub_from from, uint64_
                     (unsigned long long) last);
     s->engine = e;
     s->incarnation = wanted.incarnation;
-    s->position = from == SUB_FROM_NOW ? last : from == SUB_FROM_AFTER ? after : 0;
-    if (from == SUB_FROM_BEGINNING)
-        s->position = evlog_first(e->options.log) - 1;
+    s->position = position_of(e, from, after, wanted.exit_sequence);
     s->blocked = 0;
     s->ended = wanted.exit_sequence != 0 && s->position >= wanted.exit_sequence;
     list_append(&e->subs, &s->link);

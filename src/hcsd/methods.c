@@ -292,12 +292,18 @@ static hcs_result parse_from(const json_t *p, enum sub_from *out, hcs_error *err
         *out = SUB_FROM_BEGINNING;
     else if (strcmp(from, "after") == 0)
         *out = SUB_FROM_AFTER;
+    else if (strcmp(from, "nowOrExit") == 0)
+        *out = SUB_FROM_NOW_OR_EXIT;
     else
         return fail(err, HCS_E_INVALIDARG, "hcsd.subscribe",
-                    "from is '%.40s': it must be now, beginning or after", from);
+                    "from is '%.40s': it must be now, beginning, after or nowOrExit", from);
     if ((*out == SUB_FROM_AFTER) != json_is_integer(json_object_get(p, "after")))
         return fail(err, HCS_E_INVALIDARG, "hcsd.subscribe",
                     "`after` goes with from \"after\", and only with it");
+    if (!text_of(p, "systemId") &&
+        (*out == SUB_FROM_NOW_OR_EXIT || json_is_integer(json_object_get(p, "incarnation"))))
+        return fail(err, HCS_E_INVALIDARG, "hcsd.subscribe",
+                    "from \"nowOrExit\" and `incarnation` go with `systemId`");
     return HCS_OK;
 }
 
@@ -314,7 +320,7 @@ static void begin_subscribe(struct connection *c, const json_t *p, struct varlin
     c->sub.sink = &connection_sink;
     if (r >= 0)
         r = sub_open(c->server->engine, &c->sub, from, number_of(p, "after"),
-                     text_of(p, "systemId"), &err);
+                     text_of(p, "systemId"), number_of(p, "incarnation"), &err);
     if (r < 0) {
         fail_call(c, &err);
         return;
@@ -451,7 +457,7 @@ static const struct method methods[] = {
       begin_process_signal,
       NULL },
     { "Subscribe",
-      { { "from", TEXT, 0 }, { "after", NUMBER, 0 }, { "systemId", TEXT, 0 } },
+      { { "from", TEXT, 0 }, { "after", NUMBER, 0 }, { "systemId", TEXT, 0 }, INCARNATION },
       begin_subscribe,
       NULL },
 };

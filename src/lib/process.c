@@ -1,279 +1,61 @@
-/* process.c - handles of processes inside a system.
+/* process.c - the public functions of process.h.
  *
- * Owns:    process id, our ends of its pipes, the operation that creates it until it is done, its
- *          exit report once known.
- * Users:   the public functions of process.h.
- * Promise: handle and operation of a process that is being created may be closed in either order;
- *          a pipe end is given away once, and closed with the handle otherwise.
- */
-#include <assert.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "fd.h"
-#include "handles.h"
-
-/* How long hcs_process_wait(0) waits for a service that cannot be asked whether a process runs, and
- * for the report of one that has exited. */
-enum { ASK_LIMIT_MS = 50, REPORT_LIMIT_MS = 10000 };
-
-static const char *const stdio_names[] = { "stdin", "stdout", "stderr" };
-
-struct hcs_process {
-    hcs_host *host; /* counted */
-    char *system_id;
-    uint64_t incarnation;
-    struct waiter waiter;
-    pthread_mutex_t lock; /* guards what follows */
-    uint32_t id;          /* 0 until created */
-    int stdio[3];         /* our ends; -1 none, or taken */
-    hcs_op *creation;     /* counted; until its good result has been taken over */
-};
-
-static void process_drop(hcs_process *process)
-{
-    if (!process)
-        return;
-    for (size_t i = 0; i < N_ELEMENTS(process->stdio); i++)
-        fd_drop(&process->stdio[i]);
-    waiter_done(&process->waiter);
-    hcs_op_close(process->creation);
-    pthread_mutex_destroy(&process->lock);
-    host_unref(process->host);
-    free(process->system_id);
-    free(process);
-}
-
-static void process_dropp(hcs_process **process)
-{
-    process_drop(*process);
-}
-
-static hcs_result process_new(const hcs_system *system, uint64_t incarnation, hcs_process **out,
-                              hcs_error *err)
-{
-    hcs_process *process = calloc(1, sizeof(*process));
-
-    if (process)
-        process->system_id = strdup(system->id);
-    if (!process || !process->system_id) {
-        free(process);
-        return fail(err, HCS_E_OUTOFMEMORY, "process.new", "no memory for a process");
-    }
-    process->host = host_ref(system->host);
-    process->incarnation = incarnation;
-    for (size_t i = 0; i < N_ELEMENTS(process->stdio); i++)
-        process->stdio[i] = -1;
-    waiter_init(&process->waiter);
-    pthread_mutex_init(&process->lock, NULL);
-    *out = process;
-    return HCS_OK;
-}
-
-/* Take process id and pipe ends from a reply of CreateProcess. */
-static hcs_result process_learn(hcs_process *process, struct varlink_message *reply, hcs_error *err)
-{
-    const json_t *id = json_object_get(reply->json, "processId");
-    json_int_t value = json_integer_value(id);
-    int stdio[3] = { -1, -1, -1 };
-
-    if (!json_is_integer(id) || value <= 0 || value > UINT32_MAX)
-        return fail(err, HCS_E_PROTOCOL_ERROR, "process.create",
-                    "no 'processId' in the answer of the service");
-    for (size_t i = 0; i < N_ELEMENTS(stdio); i++) {
-        const json_t *index = json_object_get(reply->json, stdio_names[i]);
-        json_int_t at = json_integer_value(index);
-
-        if (!index || json_is_null(index))
-            continue;
-        if (!json_is_integer(index) || at < 0 || (size_t) at >= reply->n_fds ||
-            reply->fds[at] < 0) {
-            for (size_t j = 0; j < i; j++)
-                fd_drop(&stdio[j]);
-            return fail(err, HCS_E_PROTOCOL_ERROR, "process.create",
-                        "'%s' in the answer of the service names no file descriptor",
-                        stdio_names[i]);
-        }
-        stdio[i] = TAKE_FD(reply->fds[at]);
-    }
-    process->id = (uint32_t) value;
-    memcpy(process->stdio, stdio, sizeof(stdio));
-    return HCS_OK;
-}
-
-/* With the lock held: the result of the creation, if there is one, goes into the handle. */
-static hcs_result process_settle(hcs_process *process, hcs_error *err)
-{
-    hcs_result r;
-
-    if (!process->creation)
-        return HCS_OK;
-    if (!op_done(process->creation))
-        return fail(err, HCS_E_OPERATION_PENDING, "process.call",
-                    "a process in '%s' is still being created", process->system_id);
-    r = op_result(process->creation, err);
-    if (r >= 0)
-        r = process_learn(process, op_reply(process->creation), err);
-    if (r < 0)
-        return r;
-    hcs_op_close(TAKE(process->creation));
-    return HCS_OK;
-}
-
-static hcs_result process_parameters(hcs_process *process, json_t **out, hcs_error *err)
-{
-    json_t *parameters;
-    uint32_t id;
-    hcs_result r;
-
-    pthread_mutex_lock(&process->lock);
-    r = process_settle(process, err);
-    id = process->id;
-    pthread_mutex_unlock(&process->lock);
-    if (r < 0)
-        return r;
-    parameters = json_pack("{s:s, s:I, s:I}", "id", process->system_id, "incarnation",
-                           (json_int_t) process->incarnation, "processId", (json_int_t) id);
-    if (!parameters)
-        return fail(err, HCS_E_OUTOFMEMORY, "process.call", "no memory for a request");
-    *out = parameters;
-    return HCS_OK;
-}
-
-/* Name the given handles in @parameters by their index in @fds. */
-static hcs_result stdio_add(const hcs_stdio *stdio, json_t *parameters, int fds[3],
-                            size_t *out_n_fds, hcs_error *err)
-{
-    const hcs_pollable given[] = { stdio->in, stdio->out, stdio->err };
-    size_t n = 0;
-
-    if (stdio->size < sizeof(*stdio))
-        return fail(err, HCS_E_INVALIDARG, "hcs_process_create",
-                    "size of hcs_stdio is %u; HCS_STDIO_INIT sets it", stdio->size);
-    for (size_t i = 0; i < N_ELEMENTS(given); i++) {
-        if (given[i] == HCS_POLLABLE_NONE)
-            continue;
-        if (given[i] < 0)
-            return fail(err, HCS_E_INVALIDARG, "hcs_process_create", "%s is %d, no file descriptor",
-                        stdio_names[i], given[i]);
-        if (json_object_set_new(parameters, stdio_names[i], json_integer((json_int_t) n)) < 0)
-            return fail(err, HCS_E_OUTOFMEMORY, "hcs_process_create", "no memory for a request");
-        fds[n++] = given[i];
-    }
-    *out_n_fds = n;
-    return HCS_OK;
-}
-
-static hcs_result create_parameters(hcs_system *system, const char *text,
-                                    const hcs_stdio *stdio_opt, json_t **out, int fds[3],
-                                    size_t *out_n_fds, hcs_error *err)
-{
-    json_t *parameters, *document;
-    hcs_result r = system_parameters(system, &parameters, err);
-
-    if (r < 0)
-        return r;
-    r = call_text(text, HCS_E_INVALID_JSON, "hcs_process_create", "parameters", &document, err);
-    if (r >= 0 && json_object_set_new(parameters, "parameters", document) < 0)
-        r = fail(err, HCS_E_OUTOFMEMORY, "hcs_process_create", "no memory for a request");
-    if (r >= 0 && stdio_opt)
-        r = stdio_add(stdio_opt, parameters, fds, out_n_fds, err);
-    if (r < 0) {
-        json_decref(parameters);
-        return r;
-    }
-    *out = parameters;
-    return HCS_OK;
-}
-
-/* ---- public ---- */
+ * Owns nothing: what is behind a handle is the back end's.  Users: user programs. */
+#include "backend.h"
+#include "deadline.h"
+#include "report.h"
 
 hcs_result hcs_process_create(hcs_system *system, const char *parameters,
                               const hcs_stdio *stdio_opt, hcs_process **out, hcs_op **out_op_opt,
                               hcs_error *err)
 {
-    _cleanup_(varlink_message_done) struct varlink_message reply;
-    _cleanup_(process_dropp) hcs_process *process = NULL;
-    json_t *request;
-    size_t n_fds = 0;
-    hcs_op *op = NULL;
-    int fds[3];
-    hcs_result r;
-
-    varlink_message_init(&reply);
     NEED(system, "hcs_process_create");
     NEED(parameters, "hcs_process_create");
     NEED(out, "hcs_process_create");
-    r = create_parameters(system, parameters, stdio_opt, &request, fds, &n_fds, err);
-    if (r < 0)
-        return r;
-    r = process_new(system, (uint64_t) json_integer_value(json_object_get(request, "incarnation")),
-                    &process, err);
-    if (r < 0) {
-        json_decref(request);
-        return r;
-    }
-    if (out_op_opt) {
-        r = op_new(system->host, INTERFACE "CreateProcess", request, fds, n_fds, &op, err);
-        if (r < 0)
-            return r;
-        process->creation = op_ref(op);
-        *out_op_opt = op;
-    } else {
-        r = call_make(system->host, INTERFACE "CreateProcess", request, fds, n_fds, NO_DEADLINE,
-                      &reply, err);
-        if (r >= 0)
-            r = process_learn(process, &reply, err);
-        if (r < 0)
-            return r;
-    }
-    *out = TAKE(process);
-    return HCS_OK;
+    if (stdio_opt && stdio_opt->size < sizeof(*stdio_opt))
+        return fail(err, HCS_E_INVALIDARG, "hcs_process_create",
+                    "size of hcs_stdio is %u; HCS_STDIO_INIT sets it", stdio_opt->size);
+    return system->backend->process_create(system, parameters, stdio_opt, out, out_op_opt, err);
+}
+
+hcs_result hcs_process_open(hcs_system *system, uint32_t process_id, hcs_process **out,
+                            hcs_error *err)
+{
+    NEED(system, "hcs_process_open");
+    NEED(out, "hcs_process_open");
+    return system->backend->process_open(system, process_id, out, err);
 }
 
 uint32_t hcs_process_id(const hcs_process *process)
 {
-    /* To the user a question, to us the moment to take over what the operation has brought. */
+    /* To the user a question, to a back end the moment to take over what an operation brought. */
     hcs_process *self = (hcs_process *) (uintptr_t) process;
-    uint32_t id;
 
-    if (!self)
-        return 0;
-    pthread_mutex_lock(&self->lock);
-    id = process_settle(self, NULL) < 0 ? 0 : self->id;
-    pthread_mutex_unlock(&self->lock);
-    return id;
+    return self ? self->backend->process_id(self) : 0;
 }
 
 hcs_pollable hcs_process_take_stdio(hcs_process *process, hcs_stdio_which which)
 {
-    hcs_pollable fd = HCS_POLLABLE_NONE;
-
     if (!process || which > HCS_STDERR)
         return HCS_POLLABLE_NONE;
-    pthread_mutex_lock(&process->lock);
-    if (process_settle(process, NULL) >= 0)
-        fd = TAKE_FD(process->stdio[which]);
-    pthread_mutex_unlock(&process->lock);
-    return fd;
+    return process->backend->process_take_stdio(process, which);
 }
 
-static hcs_result process_signal(hcs_process *process, int signal, hcs_error *err)
+hcs_result hcs_process_wait(hcs_process *process, int timeout_ms, hcs_exit *out, hcs_error *err)
 {
-    _cleanup_(varlink_message_done) struct varlink_message reply;
-    json_t *parameters;
+    hcs_exit report = HCS_EXIT_INIT;
+    uint64_t deadline;
     hcs_result r;
 
-    varlink_message_init(&reply);
-    r = process_parameters(process, &parameters, err);
-    if (r < 0)
-        return r;
-    if (json_object_set_new(parameters, "signal", json_integer(signal)) < 0) {
-        json_decref(parameters);
-        return fail(err, HCS_E_OUTOFMEMORY, "process.signal", "no memory for a request");
-    }
-    return call_make(process->host, INTERFACE "SignalProcess", parameters, NULL, 0, NO_DEADLINE,
-                     &reply, err);
+    NEED(process, "hcs_process_wait");
+    r = report_check(out, "hcs_process_wait", err);
+    if (r >= 0)
+        r = deadline_of(timeout_ms, "hcs_process_wait", &deadline, err);
+    if (r >= 0)
+        r = process->backend->process_wait(process, deadline, timeout_ms, &report, err);
+    if (r >= 0)
+        report_give(&report, out);
+    return r;
 }
 
 hcs_result hcs_process_signal(hcs_process *process, int signal, hcs_error *err)
@@ -281,61 +63,11 @@ hcs_result hcs_process_signal(hcs_process *process, int signal, hcs_error *err)
     NEED(process, "hcs_process_signal");
     if (signal < 1)
         return fail(err, HCS_E_INVALIDARG, "process.signal", "%d is not a signal", signal);
-    return process_signal(process, signal, err);
-}
-
-/* How long to wait for the report when the user does not want to wait at all: not, when the
- * process runs.  Signal 0 asks, as with kill(2): the answer is that it has exited, or nothing. */
-static hcs_result process_patience_ms(hcs_process *process, int *out_ms, hcs_error *err)
-{
-    hcs_error why = HCS_ERROR_INIT;
-    hcs_result r = process_signal(process, 0, &why);
-
-    if (r >= 0) {
-        *out_ms = 0;
-        return HCS_OK;
-    }
-    if (r == HCS_E_SERVICE_DISCONNECT || r == HCS_E_OPERATION_PENDING) {
-        error_copy(err, &why);
-        return r;
-    }
-    *out_ms = r == HCS_E_INVALIDARG ? ASK_LIMIT_MS : REPORT_LIMIT_MS;
-    return HCS_OK;
-}
-
-hcs_result hcs_process_wait(hcs_process *process, int timeout_ms, hcs_exit *out, hcs_error *err)
-{
-    json_t *parameters;
-    uint64_t deadline;
-    hcs_result r;
-
-    NEED(process, "hcs_process_wait");
-    r = waiter_check(out, "hcs_process_wait", err);
-    if (r >= 0)
-        r = deadline_of(timeout_ms, "hcs_process_wait", &deadline, err);
-    if (r < 0)
-        return r;
-    if (waiter_known(&process->waiter, out))
-        return HCS_OK;
-    if (timeout_ms == 0) {
-        r = process_patience_ms(process, &timeout_ms, err);
-        if (r < 0)
-            return r;
-        if (timeout_ms == 0)
-            return fail(err, HCS_E_OPERATION_TIMEOUT, "process.wait", "process %u has not exited",
-                        hcs_process_id(process));
-        r = deadline_of(timeout_ms, "hcs_process_wait", &deadline, err);
-        if (r < 0)
-            return r;
-    }
-    r = process_parameters(process, &parameters, err);
-    if (r < 0)
-        return r;
-    return waiter_wait(&process->waiter, process->host, INTERFACE "WaitProcess", parameters,
-                       deadline, out, err);
+    return process->backend->process_signal(process, signal, err);
 }
 
 void hcs_process_close(hcs_process *process)
 {
-    process_drop(process);
+    if (process)
+        process->backend->process_close(process);
 }

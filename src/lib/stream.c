@@ -1,348 +1,74 @@
-/* stream.c - the lifecycle event stream of the user.
+/* stream.c - the public functions of stream.h.
  *
- * Owns:    a connection of its own, the message that the last event is borrowed from.
- * Users:   the public functions of stream.h.
- * Promise: what the service sends comes out in its order, each once; nothing ends without
- *          HCS_EVENT_END.  The pollable is an epoll of the connection and an eventfd: the eventfd
- * is set exactly while there is something to return that the connection does not show.
- */
-#include <assert.h>
-#include <errno.h>
-#include <poll.h>
+ * Owns nothing: what is behind a handle is the back end's.  Users: user programs.  Promises that
+ * options and events of a caller with an older or newer header are read and written as far as both
+ * know them. */
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
-#include "clock.h"
-#include "event.h"
-#include "fd.h"
-#include "handles.h"
+#include "backend.h"
+#include "deadline.h"
 
-struct hcs_stream {
-    struct call call; /* Subscribe; its answers are the stream */
-    int epoll_fd;
-    int wake_fd;
-    atomic_flag reading;
-    struct varlink_message message; /* what the last event is borrowed from */
-    char *detail;                   /* of the last event, when we made it */
-    bool lost;                      /* HCS_EVENT_SERVICE_DISCONNECT has been said: END is next */
-    char *end_reason;               /* the service has said END, or will say nothing more */
+/* Sizes in the first header that was published: no caller has a smaller one. */
+#define OPTIONS_SIZE_MIN (offsetof(hcs_stream_options, system_id) + sizeof(const char *))
+#define EVENT_SIZE_MIN offsetof(hcs_event, detail_flags)
 
-    pthread_mutex_t lock; /* guards what follows */
-    bool ended;           /* by hcs_stream_end() */
-    bool finished;        /* END has been taken */
-    bool awake;           /* wake_fd is set */
-};
-
-static void stream_drop(hcs_stream *s)
+static size_t smaller(size_t a, size_t b)
 {
-    if (!s)
-        return;
-    varlink_message_done(&s->message);
-    s->call.answered = false;
-    call_done(&s->call);
-    fd_drop(&s->epoll_fd);
-    fd_drop(&s->wake_fd);
-    pthread_mutex_destroy(&s->lock);
-    free(s->detail);
-    free(s->end_reason);
-    free(s);
+    return a < b ? a : b;
 }
 
-static void stream_dropp(hcs_stream **s)
+/* The options of the user as this version knows them. */
+static hcs_result options_read(const hcs_stream_options *options_opt, const char *where,
+                               hcs_stream_options *out, hcs_error *err)
 {
-    stream_drop(*s);
-}
-
-/* With the lock held. */
-static void wake_set(hcs_stream *s, bool awake)
-{
-    uint64_t value = 1;
-    ssize_t n;
-
-    if (s->awake == awake)
-        return;
-    s->awake = awake;
-    n = awake ? write(s->wake_fd, &value, sizeof(value)) : read(s->wake_fd, &value, sizeof(value));
-    (void) n;
-}
-
-static hcs_result epoll_add(int epoll_fd, int fd, hcs_error *err)
-{
-    struct epoll_event event = { .events = EPOLLIN };
-
-    if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
-        return fail_os(err, result_from_errno(errno), errno, "stream.open",
-                       "watch file descriptor %d", fd);
-    return HCS_OK;
-}
-
-static hcs_result stream_new(hcs_stream **out, hcs_error *err)
-{
-    _cleanup_(stream_dropp) hcs_stream *s = calloc(1, sizeof(*s));
-    hcs_result r;
-
-    if (!s)
-        return fail(err, HCS_E_OUTOFMEMORY, "stream.open", "no memory for a stream");
-    call_init(&s->call);
-    varlink_message_init(&s->message);
-    atomic_flag_clear(&s->reading);
-    pthread_mutex_init(&s->lock, NULL);
-    s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (s->wake_fd < 0 || s->epoll_fd < 0)
-        return fail_os(err, result_from_errno(errno), errno, "stream.open",
-                       "file descriptors for a stream");
-    r = epoll_add(s->epoll_fd, s->wake_fd, err);
-    if (r < 0)
-        return r;
-    *out = TAKE(s);
-    return HCS_OK;
-}
-
-/* ---- making events ---- */
-
-static void event_stamp(hcs_event *e, hcs_event_kind kind)
-{
-    e->kind = kind;
-    e->realtime_ns = clock_realtime_ns();
-    e->monotonic_ns = clock_monotonic_ns();
-}
-
-/* An event of ours with {"Reason": @reason}; without memory it has no detail. */
-static void event_make(hcs_stream *s, hcs_event_kind kind, const char *reason, hcs_event *e)
-{
-    json_t *json = json_pack("{s:s}", "Reason", reason);
-
-    s->detail = json ? json_dumps(json, JSON_COMPACT) : NULL;
-    json_decref(json);
-    event_stamp(e, kind);
-    e->detail = s->detail ? s->detail : "";
-    e->detail_length = strlen(e->detail);
-}
-
-/* The last event.  The connection goes: nothing is left to be readable. */
-static void event_end(hcs_stream *s, const char *reason, hcs_event *e)
-{
-    event_make(s, HCS_EVENT_END, reason, e);
-    s->call.answered = false;
-    call_done(&s->call);
-    pthread_mutex_lock(&s->lock);
-    s->finished = true;
-    wake_set(s, false);
-    pthread_mutex_unlock(&s->lock);
-}
-
-static void event_lost(hcs_stream *s, const hcs_error *why, hcs_event *e)
-{
-    event_make(s, HCS_EVENT_SERVICE_DISCONNECT, why->text, e);
-    s->lost = true;
-}
-
-/* The missing numbers.  The sequence is the last of them, so that a stream that is opened after
- * it goes on behind the gap. */
-static hcs_result event_gap(const json_t *gap, hcs_event *e, hcs_error *err)
-{
-    const json_t *first = json_object_get(gap, "first");
-    const json_t *last = json_object_get(gap, "last");
-
-    if (!json_is_integer(first) || !json_is_integer(last) || json_integer_value(first) < 0 ||
-        json_integer_value(last) < json_integer_value(first))
-        return fail(err, HCS_E_PROTOCOL_ERROR, "stream.next",
-                    "a gap without numbers in the answer of the service");
-    event_stamp(e, HCS_EVENT_GAP);
-    e->gap_first = (uint64_t) json_integer_value(first);
-    e->gap_last = (uint64_t) json_integer_value(last);
-    e->sequence = e->gap_last;
-    return HCS_OK;
-}
-
-static const json_t *member(const json_t *json, const char *name)
-{
-    const json_t *value = json_object_get(json, name);
-
-    return json_is_null(value) ? NULL : value;
-}
-
-/* One answer of the service: 1 @e is an event, 0 it says nothing that we know, negative: it makes
- * no sense. */
-static hcs_result answer_view(hcs_stream *s, hcs_event *e, hcs_error *err)
-{
-    const json_t *event = member(s->message.json, "event");
-    const json_t *gap = member(s->message.json, "gap");
-    const json_t *end = member(s->message.json, "end");
-    hcs_result r;
-
-    if (event || gap) {
-        r = event ? event_view(event, e, err) : event_gap(gap, e, err);
-        return r < 0 ? r : 1;
-    }
-    if (!end)
-        return 0;
-    if (!json_is_string(end))
-        return fail(err, HCS_E_PROTOCOL_ERROR, "stream.next",
-                    "an end without a reason in the answer of the service");
-    event_end(s, json_string_value(end), e);
-    return 1;
-}
-
-/* The next event that the connection has: 1; 0 there is none.  Never fails: what is wrong with the
- * connection is an event too. */
-static int event_read(hcs_stream *s, hcs_event *e)
-{
-    hcs_error why = HCS_ERROR_INIT;
-    hcs_result r;
-
-    for (;;) {
-        if (s->end_reason) {
-            event_end(s, s->end_reason, e);
-            return 1;
-        }
-        varlink_message_done(&s->message);
-        r = call_try(&s->call, &s->message, &why);
-        if (r == 0)
-            return 0;
-        if (r > 0)
-            r = answer_view(s, e, &why);
-        else if (s->call.answered && why.code != HCS_E_PROTOCOL_ERROR) {
-            event_end(s, why.text, e);
-            return 1;
-        }
-        if (r < 0) {
-            event_lost(s, &why, e);
-            return 1;
-        }
-        /* The last answer of the call, and it is no end. */
-        if (s->call.answered && s->call.link) {
-            s->end_reason = strdup("the service has no more");
-            if (!s->end_reason)
-                s->lost = true;
-        }
-        if (r > 0)
-            return 1;
-    }
-}
-
-/* What is to be returned without asking the connection. */
-static bool stream_has_news(const hcs_stream *s)
-{
-    return s->lost || s->end_reason || (s->call.link && varlink_ready(s->call.link));
-}
-
-/* 1: an event, 0: nothing yet, negative: the stream has ended before. */
-static hcs_result event_next(hcs_stream *s, hcs_event *e, hcs_error *err)
-{
-    bool ended, finished;
-    int got = 1;
-
-    free(TAKE(s->detail));
-    pthread_mutex_lock(&s->lock);
-    ended = s->ended;
-    finished = s->finished;
-    pthread_mutex_unlock(&s->lock);
-    if (finished)
-        return fail(err, HCS_E_WIN32_NO_MORE_ITEMS, "stream.next", "the stream has ended");
-    if (ended)
-        event_end(s, "closed", e);
-    else if (s->lost)
-        event_end(s, "the service was disconnected", e);
-    else
-        got = event_read(s, e);
-    pthread_mutex_lock(&s->lock);
-    if (!s->finished)
-        wake_set(s, s->ended || stream_has_news(s));
-    pthread_mutex_unlock(&s->lock);
-    return got;
-}
-
-/* ---- public ---- */
-
-static hcs_result subscribe_parameters(const hcs_stream_options *options, json_t **out,
-                                       hcs_error *err)
-{
-    static const char *const words[] = { "now", "beginning", "after" };
-    json_t *json, *id = NULL, *after = NULL;
-    hcs_result r;
-
-    if (options->size < sizeof(*options))
-        return fail(err, HCS_E_INVALIDARG, "hcs_stream_open",
+    if (!options_opt)
+        return HCS_OK;
+    if (options_opt->size < OPTIONS_SIZE_MIN)
+        return fail(err, HCS_E_INVALIDARG, where,
                     "size of hcs_stream_options is %u; HCS_STREAM_OPTIONS_INIT sets it",
-                    options->size);
-    if (options->from >= N_ELEMENTS(words))
-        return fail(err, HCS_E_INVALIDARG, "hcs_stream_open", "from is %u, none of hcs_stream_from",
-                    options->from);
-    if (options->from == HCS_FROM_AFTER && options->after > INT64_MAX)
-        return fail(err, HCS_E_INVALIDARG, "hcs_stream_open",
-                    "after is %llu, no number of an event", (unsigned long long) options->after);
-    if (options->system_id) {
-        r = call_text(options->system_id, HCS_E_INVALIDARG, "hcs_stream_open", "system_id", &id,
-                      err);
-        if (r < 0)
-            return r;
-    }
-    if (options->from == HCS_FROM_AFTER)
-        after = json_integer((json_int_t) options->after);
-    json = json_pack("{s:s, s:o*, s:o*}", "from", words[options->from], "after", after, "systemId",
-                     id);
-    if (!json)
-        return fail(err, HCS_E_OUTOFMEMORY, "hcs_stream_open", "no memory for a request");
-    *out = json;
+                    options_opt->size);
+    if (options_opt->from > HCS_FROM_AFTER)
+        return fail(err, HCS_E_INVALIDARG, where, "from is %u, none of hcs_stream_from",
+                    options_opt->from);
+    memcpy(out, options_opt, smaller(options_opt->size, sizeof(*out)));
     return HCS_OK;
 }
 
 hcs_result hcs_stream_open(hcs_host *host, const hcs_stream_options *options_opt, hcs_stream **out,
                            hcs_error *err)
 {
-    const hcs_stream_options defaults = HCS_STREAM_OPTIONS_INIT;
-    _cleanup_(varlink_message_done) struct varlink_message reply;
-    _cleanup_(stream_dropp) hcs_stream *s = NULL;
-    json_t *parameters = NULL;
+    hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
     hcs_result r;
 
-    varlink_message_init(&reply);
     NEED(host, "hcs_stream_open");
     NEED(out, "hcs_stream_open");
-    r = stream_new(&s, err);
-    if (r >= 0)
-        r = subscribe_parameters(options_opt ? options_opt : &defaults, &parameters, err);
+    r = options_read(options_opt, "hcs_stream_open", &options, err);
     if (r < 0)
         return r;
-    r = call_begin(&s->call, host, CALL_STREAM, INTERFACE "Subscribe", parameters, NULL, 0, err);
-    if (r >= 0)
-        r = call_wait(&s->call, NO_DEADLINE, &reply, err);
+    return host->backend->stream_open(host, &options, out, err);
+}
+
+hcs_result hcs_stream_open_system(hcs_system *system, const hcs_stream_options *options_opt,
+                                  hcs_stream **out, hcs_error *err)
+{
+    hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
+    hcs_result r;
+
+    NEED(system, "hcs_stream_open_system");
+    NEED(out, "hcs_stream_open_system");
+    r = options_read(options_opt, "hcs_stream_open_system", &options, err);
     if (r < 0)
         return r;
-    if (s->call.answered || !json_is_object(json_object_get(reply.json, "ready")))
-        return fail(err, HCS_E_PROTOCOL_ERROR, "stream.open",
-                    "no 'ready' in the first answer of the service");
-    /* From here on the service going away is an event, not a failed start. */
-    s->call.start.started = false;
-    r = epoll_add(s->epoll_fd, varlink_fd(s->call.link), err);
-    if (r < 0)
-        return r;
-    pthread_mutex_lock(&s->lock);
-    wake_set(s, stream_has_news(s));
-    pthread_mutex_unlock(&s->lock);
-    *out = TAKE(s);
-    return HCS_OK;
+    if (options.system_id)
+        return fail(err, HCS_E_INVALIDARG, "hcs_stream_open_system",
+                    "system_id is '%.128s': it must be NULL, for the handle is that of '%s'",
+                    options.system_id, system->id);
+    return system->backend->stream_open_system(system, &options, out, err);
 }
 
 hcs_pollable hcs_stream_pollable(const hcs_stream *stream)
 {
-    return stream ? stream->epoll_fd : HCS_POLLABLE_NONE;
-}
-
-static hcs_result stream_wait(hcs_stream *s, uint64_t deadline, hcs_event *e, hcs_error *err)
-{
-    for (;;) {
-        hcs_result r = event_next(s, e, err);
-
-        if (r != 0)
-            return r < 0 ? r : HCS_OK;
-        if (!deadline_poll(s->epoll_fd, POLLIN, deadline))
-            return fail(err, HCS_E_OPERATION_TIMEOUT, "stream.next", "no event yet");
-    }
+    return stream ? stream->backend->stream_pollable(stream) : HCS_POLLABLE_NONE;
 }
 
 hcs_result hcs_stream_next(hcs_stream *stream, int timeout_ms, hcs_event *out, hcs_error *err)
@@ -353,37 +79,27 @@ hcs_result hcs_stream_next(hcs_stream *stream, int timeout_ms, hcs_event *out, h
 
     NEED(stream, "hcs_stream_next");
     NEED(out, "hcs_stream_next");
-    if (out->size < sizeof(*out))
+    if (out->size < EVENT_SIZE_MIN)
         return fail(err, HCS_E_INVALIDARG, "hcs_stream_next",
                     "size of hcs_event is %u; HCS_EVENT_INIT sets it", out->size);
     r = deadline_of(timeout_ms, "hcs_stream_next", &deadline, err);
-    if (r < 0)
-        return r;
-    if (atomic_flag_test_and_set_explicit(&stream->reading, memory_order_acquire))
-        return fail(err, HCS_E_WIN32_BUSY, "hcs_stream_next",
-                    "another thread is reading the stream");
-    r = stream_wait(stream, deadline, &event, err);
-    atomic_flag_clear_explicit(&stream->reading, memory_order_release);
+    if (r >= 0)
+        r = stream->backend->stream_next(stream, deadline, &event, err);
     if (r < 0)
         return r;
     event.size = out->size;
-    *out = event;
+    memcpy(out, &event, smaller(event.size, sizeof(event)));
     return HCS_OK;
 }
 
 void hcs_stream_end(hcs_stream *stream)
 {
-    if (!stream)
-        return;
-    pthread_mutex_lock(&stream->lock);
-    if (!stream->finished) {
-        stream->ended = true;
-        wake_set(stream, true);
-    }
-    pthread_mutex_unlock(&stream->lock);
+    if (stream)
+        stream->backend->stream_end(stream);
 }
 
 void hcs_stream_close(hcs_stream *stream)
 {
-    stream_drop(stream);
+    if (stream)
+        stream->backend->stream_close(stream);
 }

@@ -20,7 +20,8 @@ RULES = {
     "src/driver/oci/oci.c": (["driver.h", "protocol.h"], ["engine.h", "varlink.h", "fake.h", "plain.h"]),
     "src/driver/plain/plain.c": (["driver.h", "protocol.h"], ["engine.h", "varlink.h", "oci.h", "fake.h"]),
     "src/keeper/keeper.c": (["protocol.h"], ["engine.h", "driver.h", "varlink.h", "doc.h"]),
-    "src/lib/stream.c": (["varlink.h", "exit.h"], ["engine.h", "driver.h", "server.h"]),
+    "src/lib/stream.c": (["backend.h", "doc.h"], ["varlink.h", "handles.h", "engine.h", "driver.h", "server.h"]),
+    "src/lib/be_varlink/stream.c": (["backend.h", "varlink.h", "exit.h"], ["engine.h", "driver.h", "server.h"]),
     "src/cli/main.c": (["hcs/hcs.h"], ["buf.h", "doc.h", "varlink.h", "engine.h"]),
 }
 

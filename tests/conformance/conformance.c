@@ -478,6 +478,40 @@ static void c35_signals_reach_the_process(void **state)
     hcs_process_close(process);
 }
 
+static void c36_a_process_that_runs_can_be_opened_by_its_id(void **state)
+{
+    struct life *life = *state;
+    hcs_process *process = run(life, hang()), *opened = NULL;
+    uint32_t id = hcs_process_id(process);
+    hcs_exit report = HCS_EXIT_INIT;
+
+    hcs_process_close(process);
+    OK(hcs_process_open(life->system, id, &opened, &err));
+    assert_int_equal(hcs_process_id(opened), id);
+    assert_int_equal(hcs_process_take_stdio(opened, HCS_STDOUT), HCS_POLLABLE_NONE);
+    FAILS(hcs_process_wait(opened, 0, &report, &err), HCS_E_OPERATION_TIMEOUT);
+    OK(hcs_process_signal(opened, SIGKILL, &err));
+    OK(hcs_process_wait(opened, DEADLINE_MS, &report, &err));
+    assert_int_equal(report.how, HCS_EXIT_SIGNAL);
+    assert_int_equal(report.signal, SIGKILL);
+    hcs_process_close(opened);
+}
+
+static void c37_a_process_that_is_not_there_cannot_be_opened(void **state)
+{
+    struct life *life = *state;
+    hcs_process *process = run(life, exit_with(0)), *opened = NULL;
+    hcs_exit report = HCS_EXIT_INIT;
+
+    OK(hcs_process_wait(process, DEADLINE_MS, &report, &err));
+    FAILS(hcs_process_open(life->system, hcs_process_id(process), &opened, &err),
+          HCS_E_PROCESS_ALREADY_STOPPED);
+    FAILS(hcs_process_open(life->system, 0x7FFFFFF0, &opened, &err), HCS_E_WIN32_NOT_FOUND);
+    FAILS(hcs_process_open(life->system, 0, &opened, &err), HCS_E_WIN32_NOT_FOUND);
+    assert_null(opened);
+    hcs_process_close(process);
+}
+
 /* ---- operations ---- */
 
 static void c40_operations_are_done_once_and_keep_their_result(void **state)
@@ -725,6 +759,122 @@ static void c66_an_event_is_told_before_the_call_that_caused_it_returns(void **s
     expect(life, HCS_EVENT_SYSTEM_STARTED);
 }
 
+static hcs_event next_of(hcs_stream *stream)
+{
+    hcs_event event = HCS_EVENT_INIT;
+
+    OK(hcs_stream_next(stream, DEADLINE_MS, &event, &err));
+    return event;
+}
+
+static void c67_a_stream_of_a_handle_may_begin_before_the_system_is_created(void **state)
+{
+    struct life *life = *state;
+    char id[80];
+    hcs_system *system = NULL;
+    hcs_stream *stream = NULL;
+    hcs_op *op = NULL;
+
+    snprintf(id, sizeof id, "%s-early", life->id);
+    OK(hcs_system_create(host, id, document, &system, &op, &err));
+    OK(hcs_stream_open_system(system, NULL, &stream, &err));
+    OK(hcs_op_wait(op, DEADLINE_MS, &err));
+    OK(hcs_system_start(system, NULL, &err));
+    OK(hcs_system_terminate(system, NULL, &err));
+    assert_int_equal(next_of(stream).kind, HCS_EVENT_SYSTEM_CREATED);
+    assert_int_equal(next_of(stream).kind, HCS_EVENT_SYSTEM_STARTED);
+    assert_int_equal(next_of(stream).kind, HCS_EVENT_SYSTEM_EXITED);
+    assert_int_equal(next_of(stream).kind, HCS_EVENT_END);
+    hcs_op_close(op);
+    hcs_stream_close(stream);
+    hcs_system_close(system);
+}
+
+static void c68_a_stream_of_a_system_that_was_not_created_ends_and_says_why(void **state)
+{
+    struct life *life = *state;
+    hcs_system *second = NULL;
+    hcs_stream *stream = NULL;
+    hcs_op *op = NULL;
+    hcs_event event;
+
+    OK(hcs_system_create(host, life->id, document, &second, &op, &err));
+    OK(hcs_stream_open_system(second, NULL, &stream, &err));
+    event = next_of(stream);
+    assert_int_equal(event.kind, HCS_EVENT_END);
+    assert_non_null(strstr(event.detail, "was not created"));
+    FAILS(hcs_op_wait(op, DEADLINE_MS, &err), HCS_E_SYSTEM_ALREADY_EXISTS);
+    hcs_op_close(op);
+    hcs_stream_close(stream);
+    hcs_system_close(second);
+}
+
+static void c69_closing_a_handle_ends_its_streams_and_loses_nothing(void **state)
+{
+    struct life *life = *state;
+    hcs_system *second = NULL;
+    hcs_stream *stream = NULL;
+    hcs_event event = HCS_EVENT_INIT;
+    pthread_t thread;
+    void *result;
+
+    OK(hcs_system_open(host, life->id, &second, &err));
+    OK(hcs_stream_open_system(second, NULL, &stream, &err));
+    assert_int_equal(pthread_create(&thread, NULL, read_one, stream), 0);
+    hcs_system_close(second);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_non_null(result);
+    assert_int_equal(((hcs_event *) result)->kind, HCS_EVENT_END);
+    assert_string_equal(((hcs_event *) result)->detail,
+                        "{\"Reason\":\"the system's handle was closed\"}");
+    FAILS(hcs_stream_next(stream, 0, &event, &err), HCS_E_WIN32_NO_MORE_ITEMS);
+    hcs_stream_close(stream);
+    OK(hcs_system_open(host, life->id, &second, &err));
+    OK(hcs_stream_open_system(second, NULL, &stream, &err));
+    OK(hcs_system_terminate(second, NULL, &err));
+    hcs_system_close(second);
+    assert_int_equal(next_of(stream).kind, HCS_EVENT_SYSTEM_EXITED);
+    assert_int_equal(next_of(stream).kind, HCS_EVENT_END);
+    hcs_stream_close(stream);
+}
+
+static void c80_a_stream_of_a_handle_still_tells_an_exit_that_has_been(void **state)
+{
+    struct life *life = *state;
+    hcs_stream *stream = NULL;
+
+    OK(hcs_system_terminate(life->system, NULL, &err));
+    for (int i = 0; i < 2; i++) {
+        hcs_event event;
+
+        OK(hcs_stream_open_system(life->system, NULL, &stream, &err));
+        event = next_of(stream);
+        assert_int_equal(event.kind, HCS_EVENT_SYSTEM_EXITED);
+        assert_int_equal(event.exit.type, HCS_EXIT_TYPE_FORCED);
+        assert_int_equal(next_of(stream).kind, HCS_EVENT_END);
+        hcs_stream_close(stream);
+    }
+}
+
+static void c81_a_stream_of_a_handle_never_tells_of_a_later_system(void **state)
+{
+    struct life *life = *state;
+    hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
+    hcs_system *later = NULL;
+    hcs_stream *stream = NULL;
+    uint64_t incarnation = expect(life, HCS_EVENT_SYSTEM_CREATED).system.incarnation;
+
+    OK(hcs_system_terminate(life->system, NULL, &err));
+    OK(hcs_system_create(host, life->id, document, &later, NULL, &err));
+    options.from = HCS_FROM_BEGINNING;
+    OK(hcs_stream_open_system(life->system, &options, &stream, &err));
+    for (hcs_event event = next_of(stream); event.kind != HCS_EVENT_END; event = next_of(stream))
+        assert_int_equal(event.system.incarnation, incarnation);
+    hcs_stream_close(stream);
+    OK(hcs_system_terminate(later, NULL, &err));
+    hcs_system_close(later);
+}
+
 /* ---- information ---- */
 
 static void c70_properties_tell_state_and_exit(void **state)
@@ -762,6 +912,26 @@ static void c71_enumeration_honours_its_query(void **state)
     OK(hcs_host_info(host, &text, &err));
     assert_non_null(strstr(text, "hcsd"));
     hcs_string_free(text);
+}
+
+static void c72_the_exit_document_is_the_detail_of_the_event(void **state)
+{
+    struct life *life = *state;
+    hcs_event event;
+    char *text = NULL;
+
+    run_to_end(life, exit_with(7));
+    OK(hcs_system_terminate(life->system, NULL, &err));
+    do {
+        event = next(life);
+        if (!event.has_exit)
+            continue;
+        OK(hcs_exit_document(&event.exit, event.process_id, &text, &err));
+        assert_string_equal(text, event.detail);
+        assert_int_equal(event.detail_flags, 0);
+        hcs_string_free(text);
+    } while (event.kind != HCS_EVENT_END);
+    assert_non_null(text);
 }
 
 static int connect_host(void **state)
@@ -811,6 +981,8 @@ int main(int argc, char **argv)
         RUNNING(c33_a_forgotten_system_is_not_found),
         RUNNING(c34_handles_outlive_their_host),
         RUNNING(c35_signals_reach_the_process),
+        RUNNING(c36_a_process_that_runs_can_be_opened_by_its_id),
+        RUNNING(c37_a_process_that_is_not_there_cannot_be_opened),
         CREATED(c40_operations_are_done_once_and_keep_their_result),
         RUNNING(c41_a_failing_operation_tells_why),
         CREATED(c42_closing_a_pending_operation_does_not_stop_the_verb),
@@ -824,8 +996,14 @@ int main(int argc, char **argv)
         RUNNING(c64_end_wakes_a_reader_on_another_thread),
         RUNNING(c65_any_number_of_streams_see_the_same),
         CREATED(c66_an_event_is_told_before_the_call_that_caused_it_returns),
+        CREATED(c67_a_stream_of_a_handle_may_begin_before_the_system_is_created),
+        CREATED(c68_a_stream_of_a_system_that_was_not_created_ends_and_says_why),
+        RUNNING(c69_closing_a_handle_ends_its_streams_and_loses_nothing),
         CREATED(c70_properties_tell_state_and_exit),
         CREATED(c71_enumeration_honours_its_query),
+        RUNNING(c72_the_exit_document_is_the_detail_of_the_event),
+        RUNNING(c80_a_stream_of_a_handle_still_tells_an_exit_that_has_been),
+        CREATED(c81_a_stream_of_a_handle_never_tells_of_a_later_system),
     };
 
     if (argc < 2)

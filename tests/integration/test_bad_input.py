@@ -130,6 +130,17 @@ def test_bad_process_parameters(service, document):
     service.hcs("kill", "params", check=0)
 
 
+def test_subscriptions_that_make_no_sense(service):
+    for parameters, text in (({"from": "yesterday"}, "'yesterday'"), ({"from": "after"}, "`after`"),
+                             ({"from": "now", "after": 1}, "`after`"), ({"from": "nowOrExit"}, "`systemId`"),
+                             ({"incarnation": 1}, "`systemId`")):
+        with service.connect() as w:
+            w.send("Subscribe", parameters, more=True)
+            answer = w.receive()["parameters"]
+            assert answer["name"] == "HCS_E_INVALIDARG"
+            assert text in answer["text"]
+
+
 # ---- the wire ----
 
 def test_methods_and_parameters_that_do_not_exist(service):

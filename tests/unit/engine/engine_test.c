@@ -124,7 +124,7 @@ static int set_up_limited(void **state, uint64_t events_max, uint32_t systems_ma
     assert_int_equal(engine_new(&options, &f->engine, NULL), HCS_OK);
     f->reader.sub.sink = &reader_sink;
     f->reader.room = EVENTS;
-    assert_int_equal(sub_open(f->engine, &f->reader.sub, SUB_FROM_NOW, 0, NULL, NULL), HCS_OK);
+    assert_int_equal(sub_open(f->engine, &f->reader.sub, SUB_FROM_NOW, 0, NULL, 0, NULL), HCS_OK);
     *state = f;
     return 0;
 }
@@ -369,7 +369,7 @@ static void who_waits_for_a_system_that_cannot_be_created_is_told(void **state)
     engine_wait(f->engine, &waiter.call, "a", 0);
     r->sub.sink = &reader_sink;
     r->room = EVENTS;
-    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_NOW, 0, "a", NULL), HCS_OK);
+    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_NOW, 0, "a", 0, NULL), HCS_OK);
     settle(f);
     assert_int_equal(creation.result, HCS_E_FAIL);
     assert_int_equal(waiter.answers, 1);
@@ -401,7 +401,7 @@ static void a_stream_whose_exit_is_in_the_gap_ends(void **state)
 
     create(f, "z", DOCUMENT(""));
     slow->sub.sink = &reader_sink;
-    assert_int_equal(sub_open(f->engine, &slow->sub, SUB_FROM_NOW, 0, "z", NULL), HCS_OK);
+    assert_int_equal(sub_open(f->engine, &slow->sub, SUB_FROM_NOW, 0, "z", 0, NULL), HCS_OK);
     verb(f, "z", engine_terminate);
     for (int i = 0; i < 100; i++) {
         create(f, "a", DOCUMENT(""));
@@ -535,7 +535,7 @@ static void a_stream_of_one_system_sees_only_it_and_ends_with_it(void **state)
     create(f, "b", DOCUMENT(""));
     r->sub.sink = &reader_sink;
     r->room = EVENTS;
-    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_BEGINNING, 0, "b", NULL), HCS_OK);
+    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_BEGINNING, 0, "b", 0, NULL), HCS_OK);
     verb(f, "a", engine_start);
     verb(f, "b", engine_start);
     verb(f, "a", engine_terminate);
@@ -559,15 +559,68 @@ static void a_stream_of_an_ended_system_replays_and_ends(void **state)
     verb(f, "a", engine_terminate);
     r->sub.sink = &reader_sink;
     r->room = EVENTS;
-    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_BEGINNING, 0, "a", NULL), HCS_OK);
+    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_BEGINNING, 0, "a", 0, NULL), HCS_OK);
     settle(f);
     assert_int_equal(r->n_seen, 2);
     assert_string_equal(r->end, "the system has exited");
     sub_close(&r->sub);
-    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_NOW, 0, "nobody", &err),
+    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_NOW, 0, "nobody", 0, &err),
                      HCS_E_SYSTEM_NOT_FOUND);
-    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_AFTER, 99, NULL, &err),
+    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_AFTER, 99, NULL, 0, &err),
                      HCS_E_INVALIDARG);
+    free(r);
+}
+
+static void a_stream_from_now_or_exit_gives_the_exit_of_an_ended_system(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int ended = 0; ended < 2; ended++) {
+        struct reader *r = calloc(1, sizeof *r);
+
+        create(f, "a", DOCUMENT(""));
+        verb(f, "a", engine_start);
+        if (ended)
+            verb(f, "a", engine_terminate);
+        create(f, "b", DOCUMENT(""));
+        verb(f, "b", engine_terminate);
+        r->sub.sink = &reader_sink;
+        r->room = EVENTS;
+        assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_NOW_OR_EXIT, 0, "a", 0, NULL),
+                         HCS_OK);
+        settle(f);
+        assert_int_equal(r->n_seen, ended);
+        if (!ended)
+            verb(f, "a", engine_terminate);
+        assert_int_equal(r->n_seen, 1);
+        assert_int_equal(r->seen[0].kind, HCS_EVENT_SYSTEM_EXITED);
+        assert_string_equal(r->end, "the system has exited");
+        sub_close(&r->sub);
+        free(r);
+    }
+}
+
+static void a_stream_of_an_incarnation_is_never_that_of_a_later_system(void **state)
+{
+    struct fixture *f = *state;
+    struct reader *r = calloc(1, sizeof *r);
+    hcs_error err = HCS_ERROR_INIT;
+    uint64_t first;
+
+    create(f, "a", DOCUMENT(""));
+    first = f->reader.seen[0].incarnation;
+    verb(f, "a", engine_terminate);
+    create(f, "a", DOCUMENT(""));
+    r->sub.sink = &reader_sink;
+    r->room = EVENTS;
+    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_BEGINNING, 0, "a", first, NULL), HCS_OK);
+    settle(f);
+    assert_int_equal(r->n_seen, 2);
+    assert_int_equal(r->seen[1].incarnation, first);
+    assert_string_equal(r->end, "the system has exited");
+    sub_close(&r->sub);
+    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_NOW, 0, "a", first + 100, &err),
+                     HCS_E_SYSTEM_NOT_FOUND);
     free(r);
 }
 
@@ -577,7 +630,7 @@ static void a_reader_without_room_stalls_nobody_and_misses_nothing(void **state)
     struct reader *slow = calloc(1, sizeof *slow);
 
     slow->sub.sink = &reader_sink;
-    assert_int_equal(sub_open(f->engine, &slow->sub, SUB_FROM_NOW, 0, NULL, NULL), HCS_OK);
+    assert_int_equal(sub_open(f->engine, &slow->sub, SUB_FROM_NOW, 0, NULL, 0, NULL), HCS_OK);
     for (int i = 0; i < 200; i++) {
         create(f, "a", DOCUMENT(""));
         verb(f, "a", engine_terminate);
@@ -600,7 +653,7 @@ static void what_the_log_no_longer_has_is_one_exact_gap(void **state)
     struct reader *slow = calloc(1, sizeof *slow);
 
     slow->sub.sink = &reader_sink;
-    assert_int_equal(sub_open(f->engine, &slow->sub, SUB_FROM_NOW, 0, NULL, NULL), HCS_OK);
+    assert_int_equal(sub_open(f->engine, &slow->sub, SUB_FROM_NOW, 0, NULL, 0, NULL), HCS_OK);
     for (int i = 0; i < 100; i++) {
         create(f, "a", DOCUMENT(""));
         verb(f, "a", engine_terminate);
@@ -702,6 +755,8 @@ int main(void)
         T(a_dropped_call_gets_no_answer),
         T(a_stream_of_one_system_sees_only_it_and_ends_with_it),
         T(a_stream_of_an_ended_system_replays_and_ends),
+        T(a_stream_from_now_or_exit_gives_the_exit_of_an_ended_system),
+        T(a_stream_of_an_incarnation_is_never_that_of_a_later_system),
         T(a_reader_without_room_stalls_nobody_and_misses_nothing),
         SMALL(what_the_log_no_longer_has_is_one_exact_gap),
         SMALL(there_are_no_more_systems_than_are_allowed),

@@ -43,7 +43,9 @@ static struct {
     unsigned n_held;
     unsigned n_calls;
     json_int_t incarnation; /* of the last call */
-    size_t n_fds;           /* that came with the last CreateProcess */
+    json_int_t process_id;
+    json_int_t signal;
+    size_t n_fds; /* that came with the last CreateProcess */
     char last[100];
     char text[200]; /* document or parameters of the last call */
 } act;
@@ -112,6 +114,8 @@ static void handle(struct service *s, struct client *c, const char *method,
         text = json_string_value(json_object_get(parameters, "parameters"));
     snprintf(act.text, sizeof(act.text), "%s", text ? text : "");
     act.incarnation = json_integer_value(json_object_get(parameters, "incarnation"));
+    act.process_id = json_integer_value(json_object_get(parameters, "processId"));
+    act.signal = json_integer_value(json_object_get(parameters, "signal"));
     if (act.hold && strcmp(method, act.hold) == 0) {
         act.held = c;
         act.n_held++;
@@ -323,6 +327,17 @@ static void address_of_another_form_is_refused(void **state)
     assert_int_equal(hcs_host_open(NULL, &other, &err), HCS_E_INVALIDARG);
     assert_non_null(strstr(err.text, "HCS_HOST 'nonsense'"));
     unsetenv("HCS_HOST");
+}
+
+static void address_of_a_back_end_that_is_not_there_is_not_supported(void **state)
+{
+    hcs_error err = HCS_ERROR_INIT;
+    hcs_host *other = NULL;
+
+    (void) state;
+    assert_int_equal(hcs_host_open("computecore:", &other, &err), HCS_E_WIN32_NOT_SUPPORTED);
+    assert_non_null(strstr(err.text, "'computecore:'"));
+    assert_null(other);
 }
 
 static void things_outlive_their_host(void **state)
@@ -865,6 +880,116 @@ static void handle_may_be_closed_before_the_operation(void **state)
     expect_no_more_fds_than(before);
 }
 
+/* ---- processes that were opened ---- */
+
+static void process_is_opened_by_asking_for_it(void **state)
+{
+    hcs_system *system = system_opened();
+    hcs_process *process = NULL;
+    hcs_exit report = HCS_EXIT_INIT;
+
+    (void) state;
+    act.signal = -1;
+    assert_int_equal(hcs_process_open(system, 815, &process, NULL), HCS_OK);
+    assert_string_equal(act.last, NAME("SignalProcess"));
+    assert_int_equal(act.process_id, 815);
+    assert_int_equal(act.signal, 0);
+    assert_int_equal(act.incarnation, 77);
+    assert_int_equal(hcs_process_id(process), 815);
+    for (hcs_stdio_which which = HCS_STDIN; which <= HCS_STDERR; which++)
+        assert_int_equal(hcs_process_take_stdio(process, which), HCS_POLLABLE_NONE);
+    /* It needs its system's handle no more than one that was created. */
+    hcs_system_close(system);
+    assert_int_equal(hcs_process_signal(process, 9, NULL), HCS_OK);
+    assert_int_equal(act.process_id, 815);
+    assert_int_equal(act.signal, 9);
+    assert_int_equal(hcs_process_wait(process, -1, &report, NULL), HCS_OK);
+    assert_int_equal(report.code, 42);
+    hcs_process_close(process);
+}
+
+static void process_that_is_not_there_is_not_opened(void **state)
+{
+    const hcs_result codes[] = { HCS_E_PROCESS_ALREADY_STOPPED, HCS_E_WIN32_NOT_FOUND,
+                                 HCS_E_SYSTEM_ALREADY_STOPPED };
+    hcs_system *system = system_opened();
+    hcs_process *process = NULL;
+    hcs_error err = HCS_ERROR_INIT;
+    char code[16];
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        snprintf(code, sizeof(code), "%d", codes[i]);
+        act.signal_code = code;
+        assert_int_equal(hcs_process_open(system, 815, &process, &err), codes[i]);
+    }
+    assert_int_equal(hcs_process_open(NULL, 815, &process, &err), HCS_E_POINTER);
+    assert_int_equal(hcs_process_open(system, 815, NULL, &err), HCS_E_POINTER);
+    assert_null(process);
+    hcs_system_close(system);
+}
+
+/* ---- documents ---- */
+
+static void exit_documents_are_those_of_hcs(void **state)
+{
+    static const char *const names[] = { "\"ExitCode\":42", "\"ExitCode\":137",
+                                         "\"ExitType\":\"ForcedExit\"", "\"ProcessId\":7",
+                                         "\"ExitType\":\"Unknown\"" };
+    const hcs_exit reports[] = {
+        { .size = sizeof(hcs_exit), .how = HCS_EXIT_CODE, .code = 42 },
+        { .size = sizeof(hcs_exit), .how = HCS_EXIT_SIGNAL, .signal = 9 },
+        { .size = sizeof(hcs_exit), .how = HCS_EXIT_STATUS, .type = HCS_EXIT_TYPE_FORCED },
+        { .size = sizeof(hcs_exit), .how = HCS_EXIT_UNKNOWN },
+        { .size = sizeof(hcs_exit), .how = HCS_EXIT_UNKNOWN },
+    };
+    const uint32_t ids[] = { 0, 7, 7, 7, 0 };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(reports) / sizeof(reports[0]); i++) {
+        char *text = NULL;
+
+        assert_int_equal(hcs_exit_document(&reports[i], ids[i], &text, NULL), HCS_OK);
+        if (!strstr(text, names[i]))
+            fail_msg("row %zu: %s", i, text);
+        /* No number is made up. */
+        assert_true(reports[i].how != HCS_EXIT_UNKNOWN || !strstr(text, "ExitCode"));
+        hcs_string_free(text);
+    }
+}
+
+static void report_that_we_could_not_have_made_has_no_document(void **state)
+{
+    hcs_exit report = HCS_EXIT_INIT;
+    hcs_error err = HCS_ERROR_INIT;
+    char *text = NULL;
+
+    (void) state;
+    report.how = 4;
+    assert_int_equal(hcs_exit_document(&report, 0, &text, &err), HCS_E_INVALIDARG);
+    assert_non_null(strstr(err.text, "how is 4"));
+    report.size = 8;
+    assert_int_equal(hcs_exit_document(&report, 0, &text, &err), HCS_E_INVALIDARG);
+    assert_int_equal(hcs_exit_document(NULL, 0, &text, &err), HCS_E_POINTER);
+    assert_int_equal(hcs_exit_document(&report, 0, NULL, &err), HCS_E_POINTER);
+    assert_null(text);
+}
+
+static void log_of_the_service_is_its_own(void **state)
+{
+    hcs_error err = HCS_ERROR_INIT;
+
+    (void) state;
+    assert_int_equal(hcs_host_set_log_bytes(host, 1 << 20, &err), HCS_E_WIN32_NOT_SUPPORTED);
+    assert_non_null(strstr(err.text, service.path));
+    assert_int_equal(hcs_host_set_log_bytes(host, 100, &err), HCS_E_INVALIDARG);
+    assert_non_null(strstr(err.text, "100 bytes"));
+    assert_int_equal(hcs_host_set_log_bytes(host, ((size_t) 1 << 30) + 1, &err), HCS_E_INVALIDARG);
+    assert_int_equal(hcs_host_set_log_bytes(NULL, 1 << 20, &err), HCS_E_POINTER);
+}
+
+/* ---- many threads ---- */
+
 static void *use_main(void *context)
 {
     for (int i = 0; i < 200; i++) {
@@ -911,6 +1036,7 @@ int main(void)
         T(null_is_refused_by_name),
         T(odd_arguments_are_refused_by_name),
         T(address_of_another_form_is_refused),
+        T(address_of_a_back_end_that_is_not_there_is_not_supported),
         T(things_outlive_their_host),
         T(calls_share_a_connection),
         T(error_of_the_service_comes_field_by_field),
@@ -934,6 +1060,11 @@ int main(void)
         T(process_gets_its_id_when_the_operation_is_done),
         T(operation_may_be_closed_before_the_handle),
         T(handle_may_be_closed_before_the_operation),
+        T(process_is_opened_by_asking_for_it),
+        T(process_that_is_not_there_is_not_opened),
+        T(exit_documents_are_those_of_hcs),
+        T(report_that_we_could_not_have_made_has_no_document),
+        T(log_of_the_service_is_its_own),
         T(host_is_used_from_many_threads),
     };
 

@@ -326,6 +326,72 @@ static void last_answer_without_end_still_ends(void **state)
     hcs_stream_close(stream);
 }
 
+static void detail_that_is_absent_is_told_from_an_empty_one(void **state)
+{
+    hcs_stream *stream = stream_opened();
+
+    (void) state;
+    say_event(4, HCS_EVENT_SYSTEM_CREATED);
+    say("{\"gap\":{\"first\":5,\"last\":10}}");
+    assert_int_equal(next(stream).detail_flags, 0);
+    assert_int_equal(next(stream).detail_flags, HCS_DETAIL_ABSENT);
+    hcs_stream_end(stream);
+    assert_int_equal(next(stream).detail_flags, 0);
+    hcs_stream_close(stream);
+}
+
+/* ---- callers with another header ---- */
+
+/* What the first header that was published had. */
+static void event_of_an_older_header_is_filled_as_far_as_it_goes(void **state)
+{
+    const uint32_t size = offsetof(hcs_event, detail_flags);
+    hcs_stream *stream = stream_opened();
+    hcs_event event = HCS_EVENT_INIT;
+
+    (void) state;
+    say_event(4, HCS_EVENT_SYSTEM_CREATED);
+    say("{\"gap\":{\"first\":5,\"last\":10}}");
+    for (int i = 0; i < 2; i++) {
+        event.size = size;
+        memset((char *) &event + size, 0x5A, sizeof(event) - size);
+        assert_int_equal(hcs_stream_next(stream, -1, &event, NULL), HCS_OK);
+        assert_int_equal(event.size, size);
+        for (size_t at = size; at < sizeof(event); at++)
+            assert_int_equal(((const char *) &event)[at], 0x5A);
+    }
+    assert_int_equal(event.gap_last, 10);
+    event.size = size - 1;
+    assert_int_equal(hcs_stream_next(stream, 0, &event, NULL), HCS_E_INVALIDARG);
+    hcs_stream_close(stream);
+}
+
+static void event_of_a_newer_header_keeps_what_we_do_not_know(void **state)
+{
+    struct {
+        hcs_event event;
+        uint64_t brand_new;
+    } larger = { HCS_EVENT_INIT, 0x5A5A };
+    struct {
+        hcs_stream_options options;
+        uint64_t brand_new;
+    } options = { HCS_STREAM_OPTIONS_INIT, 0x5A5A };
+    hcs_stream *stream = NULL;
+
+    (void) state;
+    options.options.size = sizeof(options);
+    options.options.from = HCS_FROM_BEGINNING;
+    assert_int_equal(hcs_stream_open(host, &options.options, &stream, NULL), HCS_OK);
+    assert_string_equal(asked, "{\"from\":\"beginning\"}");
+    say_event(4, HCS_EVENT_SYSTEM_CREATED);
+    larger.event.size = sizeof(larger);
+    assert_int_equal(hcs_stream_next(stream, -1, &larger.event, NULL), HCS_OK);
+    assert_int_equal(larger.event.sequence, 4);
+    assert_int_equal(larger.event.size, sizeof(larger));
+    assert_int_equal(larger.brand_new, 0x5A5A);
+    hcs_stream_close(stream);
+}
+
 /* ---- pollable ---- */
 
 static void pollable_is_readable_exactly_while_next_has_something(void **state)
@@ -530,6 +596,9 @@ int main(void)
         T(service_that_goes_away_is_told_before_the_end),
         T(nonsense_of_the_service_ends_the_stream),
         T(last_answer_without_end_still_ends),
+        T(detail_that_is_absent_is_told_from_an_empty_one),
+        T(event_of_an_older_header_is_filled_as_far_as_it_goes),
+        T(event_of_a_newer_header_keeps_what_we_do_not_know),
         T(pollable_is_readable_exactly_while_next_has_something),
         T(half_an_event_wakes_at_most_once),
         T(end_wakes_a_reader_on_another_thread),

@@ -9,52 +9,11 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <limits.h>
-#include <poll.h>
 #include <string.h>
 
-#include "clock.h"
 #include "handles.h"
 #include "utf.h"
-
-/* ---- time ---- */
-
-hcs_result deadline_of(int timeout_ms, const char *where, uint64_t *out, hcs_error *err)
-{
-    assert(where && out);
-    if (timeout_ms < -1)
-        return fail(err, HCS_E_INVALIDARG, where, "timeout_ms is %d; it is -1, 0 or more",
-                    timeout_ms);
-    *out = timeout_ms < 0 ? NO_DEADLINE : clock_monotonic_ns() + (uint64_t) timeout_ms * 1000000;
-    return HCS_OK;
-}
-
-int deadline_left_ms(uint64_t deadline)
-{
-    uint64_t now, left;
-
-    if (deadline == NO_DEADLINE)
-        return -1;
-    now = clock_monotonic_ns();
-    if (now >= deadline)
-        return 0;
-    left = (deadline - now + 999999) / 1000000;
-    return left > INT_MAX ? INT_MAX : (int) left;
-}
-
-bool deadline_poll(int fd, short events, uint64_t deadline)
-{
-    struct pollfd p = { .fd = fd, .events = events };
-    int n;
-
-    do {
-        n = poll(&p, 1, deadline_left_ms(deadline));
-        /* ENOMEM passes; whoever asked looks again. */
-        if (n < 0 && errno != EINTR)
-            return true;
-    } while (n < 0 || (n == 0 && deadline_left_ms(deadline) != 0));
-    return n > 0;
-}
+#include "watch.h"
 
 /* ---- connections ---- */
 
@@ -68,10 +27,8 @@ static hcs_result call_connect(struct call *c, enum call_kind kind, hcs_error *e
     hcs_result r;
     int fd;
 
-    while (kind == CALL_ONCE && (link = host_take_idle(c->host))) {
-        struct pollfd p = { .fd = varlink_fd(link), .events = POLLIN };
-
-        if (poll(&p, 1, 0) == 0) {
+    while (kind == CALL_ONCE && (link = vl_host_take_idle(c->host))) {
+        if (!link_wait_readable(link, 0)) {
             c->link = link;
             return HCS_OK;
         }
@@ -92,7 +49,7 @@ static hcs_result call_connect(struct call *c, enum call_kind kind, hcs_error *e
 static int call_flush(struct call *c)
 {
     while (varlink_unsent(c->link) > 0) {
-        deadline_poll(varlink_fd(c->link), varlink_events(c->link), NO_DEADLINE);
+        (void) link_wait(c->link, NO_DEADLINE);
         /* What an error means is found out by call_try(), which gets it again. */
         if (varlink_process(c->link, NULL) < 0 || varlink_ready(c->link))
             break;
@@ -138,10 +95,10 @@ void call_done(struct call *c)
     if (c->answered && c->link && !varlink_ready(c->link) && varlink_partial(c->link) == 0 &&
         varlink_unsent(c->link) == 0 && !varlink_peer_closed(c->link) &&
         !varlink_send_lost(c->link))
-        host_give_idle(c->host, c->link);
+        vl_host_give_idle(c->host, c->link);
     else
         varlink_drop(c->link);
-    host_unref(c->host);
+    vl_host_unref(c->host);
     call_init(c);
 }
 
@@ -166,7 +123,7 @@ static hcs_result request_send(struct call *c, enum call_kind kind, const char *
     return c->start.started ? autostart_explain(c->host->path, &c->start, err) : r;
 }
 
-hcs_result call_begin(struct call *c, hcs_host *host, enum call_kind kind, const char *method,
+hcs_result call_begin(struct call *c, struct vl_host *host, enum call_kind kind, const char *method,
                       json_t *take_parameters, const int *fds, size_t n_fds, hcs_error *err)
 {
     _cleanup_(json_drop) json_t *parameters = take_parameters;
@@ -178,7 +135,7 @@ hcs_result call_begin(struct call *c, hcs_host *host, enum call_kind kind, const
         text = request_text(method, kind, parameters);
     if (!text)
         return fail(err, HCS_E_OUTOFMEMORY, "call.send", "no memory for a request");
-    c->host = host_ref(host);
+    c->host = vl_host_ref(host);
     r = request_send(c, kind, text, fds, n_fds, err);
     if (r < 0)
         call_done(c);
@@ -285,13 +242,14 @@ hcs_result call_wait(struct call *c, uint64_t deadline, struct varlink_message *
 
         if (r != 0)
             return r < 0 ? r : HCS_OK;
-        if (!deadline_poll(varlink_fd(c->link), varlink_events(c->link), deadline))
+        if (!link_wait(c->link, deadline))
             return fail(err, HCS_E_OPERATION_TIMEOUT, "call.wait", "no answer yet");
     }
 }
 
-hcs_result call_make(hcs_host *host, const char *method, json_t *take_parameters, const int *fds,
-                     size_t n_fds, uint64_t deadline, struct varlink_message *out, hcs_error *err)
+hcs_result call_make(struct vl_host *host, const char *method, json_t *take_parameters,
+                     const int *fds, size_t n_fds, uint64_t deadline, struct varlink_message *out,
+                     hcs_error *err)
 {
     _cleanup_(json_drop) json_t *parameters = take_parameters;
     hcs_error why = HCS_ERROR_INIT;

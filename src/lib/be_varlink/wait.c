@@ -16,32 +16,14 @@ void waiter_init(struct waiter *w)
     assert(w);
     *w = (struct waiter){ .report = HCS_EXIT_INIT };
     call_init(&w->pending);
-    pthread_mutex_init(&w->lock, NULL);
+    lock_init(&w->lock);
 }
 
 void waiter_done(struct waiter *w)
 {
     assert(w);
     call_done(&w->pending);
-    pthread_mutex_destroy(&w->lock);
-}
-
-hcs_result waiter_check(const hcs_exit *out, const char *where, hcs_error *err)
-{
-    NEED(out, where);
-    if (out->size < sizeof(*out))
-        return fail(err, HCS_E_INVALIDARG, where, "size of hcs_exit is %u; HCS_EXIT_INIT sets it",
-                    out->size);
-    return HCS_OK;
-}
-
-/* What is behind our fields belongs to a newer caller. */
-static void report_give(const hcs_exit *report, hcs_exit *out)
-{
-    uint32_t size = out->size;
-
-    *out = *report;
-    out->size = size;
+    lock_done(&w->lock);
 }
 
 bool waiter_known(struct waiter *w, hcs_exit *out)
@@ -49,11 +31,11 @@ bool waiter_known(struct waiter *w, hcs_exit *out)
     bool known;
 
     assert(w && out);
-    pthread_mutex_lock(&w->lock);
+    lock_take(&w->lock);
     known = w->known;
     if (known)
-        report_give(&w->report, out);
-    pthread_mutex_unlock(&w->lock);
+        *out = w->report;
+    lock_give(&w->lock);
     return known;
 }
 
@@ -61,21 +43,21 @@ static struct call pending_take(struct waiter *w)
 {
     struct call c;
 
-    pthread_mutex_lock(&w->lock);
+    lock_take(&w->lock);
     c = w->pending;
     call_init(&w->pending);
-    pthread_mutex_unlock(&w->lock);
+    lock_give(&w->lock);
     return c;
 }
 
 static void pending_keep(struct waiter *w, struct call *c)
 {
-    pthread_mutex_lock(&w->lock);
+    lock_take(&w->lock);
     if (!w->pending.link) {
         w->pending = *c;
         call_init(c);
     }
-    pthread_mutex_unlock(&w->lock);
+    lock_give(&w->lock);
 }
 
 static hcs_result report_learn(struct waiter *w, const struct varlink_message *reply, hcs_exit *out,
@@ -86,15 +68,15 @@ static hcs_result report_learn(struct waiter *w, const struct varlink_message *r
 
     if (r < 0)
         return hint(err, r, "answer of the service");
-    pthread_mutex_lock(&w->lock);
+    lock_take(&w->lock);
     w->known = true;
     w->report = report;
-    pthread_mutex_unlock(&w->lock);
-    report_give(&report, out);
+    lock_give(&w->lock);
+    *out = report;
     return HCS_OK;
 }
 
-hcs_result waiter_wait(struct waiter *w, hcs_host *host, const char *method,
+hcs_result waiter_wait(struct waiter *w, struct vl_host *host, const char *method,
                        json_t *take_parameters, uint64_t deadline, hcs_exit *out, hcs_error *err)
 {
     _cleanup_(varlink_message_done) struct varlink_message reply;

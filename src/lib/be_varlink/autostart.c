@@ -69,24 +69,17 @@ static hcs_result check_path(const char *path, hcs_error *err)
     return HCS_OK;
 }
 
-hcs_result autostart_address(const char *address_opt, char **out_path, hcs_error *err)
+hcs_result autostart_address(const char *path_opt, char **out_path, hcs_error *err)
 {
-    const char *given = address_opt ? address_opt : secure_getenv("HCS_HOST");
     _cleanup_(free_drop) char *path = NULL;
     hcs_result r;
 
-    if (!given) {
+    if (!path_opt) {
         r = default_path(&path, err);
         if (r < 0)
             return r;
     } else {
-        const char *bare = strncmp(given, "unix:", 5) == 0 ? given + 5 : given;
-
-        if (bare[0] != '/')
-            return fail(err, HCS_E_INVALIDARG, "host.address",
-                        "%s '%s' is neither unix:/path nor an absolute path",
-                        address_opt ? "address" : "HCS_HOST", given);
-        path = strdup(bare);
+        path = strdup(path_opt);
         if (!path)
             return fail(err, HCS_E_OUTOFMEMORY, "host.address", "no memory for an address");
     }
@@ -386,6 +379,17 @@ static pid_t start_fork(struct start *s)
     return pid;
 }
 
+static bool report_readable(int fd, uint64_t deadline)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    int n;
+
+    do {
+        n = poll(&p, 1, deadline_left_ms(deadline));
+    } while (n < 0 && errno == EINTR);
+    return n > 0;
+}
+
 /* 0 when the program runs, else the errno why not. */
 static int exec_result(int fd)
 {
@@ -394,7 +398,7 @@ static int exec_result(int fd)
     ssize_t n;
 
     if (deadline_of(EXEC_LIMIT_MS, "host.start", &deadline, NULL) < 0 ||
-        !deadline_poll(fd, POLLIN, deadline))
+        !report_readable(fd, deadline))
         return 0;
     do {
         n = read(fd, &os, sizeof(os));
