@@ -56,10 +56,10 @@ hcs_result vl_op_new(struct vl_host *host, const char *method, json_t *take_para
         vl_op_unref(op);
         return r;
     }
-    /* With the answer to a token ours may have been read already, and then nothing more will come
-     * that makes the connection readable. */
+    /* An answer that came while the request was being sent is read already, and the connection
+     * does not show it. */
     if (varlink_ready(op->call.link))
-        link_hang_up(op->call.link);
+        (void) vl_op_done(op);
     *out = op;
     return HCS_OK;
 }

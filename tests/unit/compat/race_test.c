@@ -16,7 +16,7 @@
 #include "stage.h"
 
 static struct stage stage;
-static unsigned n_rounds = 3000;
+static unsigned n_rounds = 2000;
 
 static int setup(void **state)
 {
