@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Run the conformance table against one driver: run.py DRIVER CONFORMANCE HCSD KEEPER HCS TAP.  TAP on stdout."""
+"""Run the conformance table against one driver: run.py DRIVER CONFORMANCE HCSD KEEPER HCS TAP LIBCOMPUTECORE.  TAP on stdout.
+
+With the driver computecore-X the program speaks the flat API of LIBCOMPUTECORE, which speaks to hcsd, which runs X."""
 import json
 import os
 import pathlib
@@ -11,7 +13,8 @@ import tempfile
 import time
 
 driver = sys.argv[1]
-conformance, hcsd, keeper, hcs, tap = map(os.path.abspath, sys.argv[2:])
+conformance, hcsd, keeper, hcs, tap, computecore = map(os.path.abspath, sys.argv[2:])
+below = driver.removeprefix("computecore-")
 
 with tempfile.TemporaryDirectory(prefix="hcs-conformance-") as root:
     sock = pathlib.Path(root, "hcsd.sock")
@@ -31,7 +34,7 @@ with tempfile.TemporaryDirectory(prefix="hcs-conformance-") as root:
     status = 1
     try:
         args = []
-        if driver == "oci":
+        if below == "oci":
             info = json.loads(subprocess.check_output([hcs, "version", "--format", "json"], env=env))["service"]
             if not any(d["name"] == "oci" for d in info["drivers"]):
                 print(f"1..1\nok 1 - promises over real containers # SKIP this kernel allows no containers: {info.get('noContainers')}")
@@ -41,6 +44,8 @@ with tempfile.TemporaryDirectory(prefix="hcs-conformance-") as root:
                 args = [os.path.join(root, "rootfs")]
                 subprocess.run([hcs, "rootfs", "make", args[0]], env=env, check=True, stdout=subprocess.DEVNULL)
         if args is not None:
+            if below != driver:
+                env |= {"HCS_HOST": f"computecore:{computecore}", "HCS_COMPUTECORE_HOST": f"unix:{sock}"}
             status = subprocess.run([sys.executable, tap, conformance, driver, *args], env=env).returncode
     finally:
         service.send_signal(signal.SIGTERM)
