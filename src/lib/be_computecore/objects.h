@@ -139,6 +139,7 @@ struct cc_handle {
     struct memlog *log;           /* counted */
     struct cc_handle *parent_opt; /* counted: of the system that a process is in */
     struct trampoline trampoline;
+    bool registered;
     struct lock lock; /* guards what follows */
     struct condition changed;
     enum cc_handle_state state;

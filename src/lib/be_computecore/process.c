@@ -251,7 +251,7 @@ static hcs_result create_handle(struct cc_handle *parent, const char *parameters
         return r;
     if (manner == OPERATION_WAIT &&
         (cc_op_done(op) ? cc_op_result(op, NULL) : cc_op_finish(op, NULL)) < 0) {
-        r = create_recover(h, &op, err);
+        r = h->registered ? create_recover(h, &op, err) : cc_op_result(op, err);
         if (r < 0) {
             cc_handle_close(h, "the process was not created");
             return r;
