@@ -15,6 +15,9 @@
 /* No processor has a smaller page, and none of ours reads a whole block across the end of one. */
 #define PAGE_BYTES 4096u
 
+/* Units among which the end is looked for before they are decoded. */
+#define AHEAD 256
+
 /* Characters to take one by one, where blocks cannot, before blocks are tried again. */
 #define SOME 8
 
@@ -99,6 +102,11 @@ size_t utf8_length_of_utf16(const uint16_t *units, size_t n, int *out_lossy_opt)
         size_t end = n, took;
 
 #if UTF_VECTOR
+        if (n - i >= 32 && narrowed_all_plain(narrow16(units + i), narrow16(units + i + 16))) {
+            length += 32;
+            i += 32;
+            continue;
+        }
         if (n - i >= 8) {
             int more = more_bytes8(units + i);
 
@@ -189,27 +197,41 @@ static inline size_t lesser(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static inline int is_block_aligned(const uint16_t *at)
+{
+    return ((uintptr_t) at & 15) == 0;
+}
+
 _reads_whole_blocks_ size_t utf16_length(const uint16_t *text, size_t max)
 {
     size_t i = 0;
 
     assert(text);
-    while (i < max) {
-        size_t end = i + lesser(max - i, units_of_page(text + i));
-
 #if UTF_VECTOR
-        for (; end - i >= 8; i += 8) {
-            unsigned before = before_nul8(text + i);
+    for (; i < max && !is_block_aligned(text + i); i++)
+        if (text[i] == 0)
+            return i;
+    for (; max - i >= 8; i += 8) {
+        unsigned before = before_nul8(text + i);
 
-            if (before < 8)
-                return i + before;
-        }
-#endif
-        for (; i < end; i++)
-            if (text[i] == 0)
-                return i;
+        if (before < 8)
+            return i + before;
     }
-    return max;
+#endif
+    while (i < max && text[i])
+        i++;
+    return i;
+}
+
+/* How many units from @at on may be read in blocks: to the end of the page, whatever comes after
+ * the NUL, or, when every read is watched, to the NUL. */
+static _of_blocks_ size_t units_in_reach(const uint16_t *at, const uint16_t *end)
+{
+    size_t left = (size_t) (end - at);
+
+    if (reads_are_watched())
+        return utf16_length(at, lesser(left, AHEAD));
+    return lesser(left, units_of_page(at));
 }
 
 /* Characters one by one, SOME at most; 0 when the next one cannot be had: it is the NUL, is not
@@ -248,9 +270,7 @@ _reads_whole_blocks_ struct utf16_text utf8_from_utf16_text(const uint16_t *text
 
     assert(text && out);
     do {
-        size_t window = lesser((size_t) (end - at), units_of_page(at));
-
-        decode_blocks(&at, window, &to, (size_t) (room_end - to));
+        decode_blocks(&at, units_in_reach(at, end), &to, (size_t) (room_end - to));
     } while (decode_some(&at, end, &to, room_end, &lossy));
     return (struct utf16_text){ (size_t) (at - text), (size_t) (to - (unsigned char *) out), lossy,
                                 at < end && *at == 0 };

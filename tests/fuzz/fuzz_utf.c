@@ -33,6 +33,39 @@ static void check_utf16(const uint16_t *units, size_t n)
     free(bytes);
 }
 
+/* The pass that finds the NUL itself says what the two functions for a known length say, whatever
+ * the room: what it wrote into less room is a beginning of the whole. */
+static void check_text(const uint16_t *units, size_t n)
+{
+    uint16_t *text = malloc(2 * (n + 1));
+    size_t length, whole;
+    struct utf16_text t;
+    char *bytes, *part;
+    int lossy = 0;
+
+    CHECK(text);
+    memcpy(text, units, 2 * n);
+    text[n] = 0;
+    length = utf16_length(text, n + 1);
+    CHECK(length <= n && text[length] == 0 && utf16_length(text, n / 2) <= n / 2);
+    whole = utf8_length_of_utf16(text, length, &lossy);
+    bytes = malloc(whole + 1);
+    part = malloc(whole + 1);
+    CHECK(bytes && part);
+    CHECK(utf8_from_utf16(text, length, bytes) == whole);
+    t = utf8_from_utf16_text(text, n + 1, part, whole);
+    CHECK(t.whole && t.units == length && t.bytes == whole && t.lossy == lossy);
+    CHECK(memcmp(bytes, part, whole) == 0);
+    for (size_t room = whole; room-- > 0 && whole - room < 40;) {
+        t = utf8_from_utf16_text(text, n + 1, part, room);
+        CHECK(!t.whole && t.bytes <= room && t.bytes + 4 > room);
+        CHECK(memcmp(bytes, part, t.bytes) == 0 && utf8_valid(part, t.bytes));
+    }
+    free(part);
+    free(bytes);
+    free(text);
+}
+
 static void check_utf8(const char *bytes, size_t n)
 {
     int lossy = 0;
@@ -66,6 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(units, data, size & ~(size_t) 1);
     memcpy(bytes, data, size);
     check_utf16(units, size / 2);
+    check_text(units, size / 2);
     check_utf8(bytes, size);
     free(bytes);
     free(units);

@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <iconv.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "utf.h"
 
@@ -208,6 +210,269 @@ static void a_cut_keeps_characters_whole(void **state)
     assert_int_equal(utf8_cut("\x80\x80\x80\x80\x80\x80", 6, 5), 5);
 }
 
+/* ---- the blocks against one character at a time, where memory ends ---- */
+
+/* Two pages, the second of which cannot be touched. */
+struct edge {
+    unsigned char *page; /* its end is where memory ends */
+};
+
+static unsigned char *edge_end(struct edge *e)
+{
+    return e->page + sysconf(_SC_PAGESIZE);
+}
+
+static void edge_init(struct edge *e)
+{
+    size_t size = (size_t) sysconf(_SC_PAGESIZE);
+
+    e->page = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(e->page != MAP_FAILED);
+    assert_int_equal(mprotect(e->page + size, size, PROT_NONE), 0);
+}
+
+static void edge_done(struct edge *e)
+{
+    assert_int_equal(munmap(e->page, 2 * (size_t) sysconf(_SC_PAGESIZE)), 0);
+}
+
+/* The definition, written down in the plainest way. */
+static size_t naive(const uint16_t *units, size_t n, unsigned char *out, int *lossy)
+{
+    size_t w = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        uint32_t c = units[i];
+
+        if (c >= 0xD800 && c < 0xDC00 && i + 1 < n && units[i + 1] >= 0xDC00 &&
+            units[i + 1] < 0xE000) {
+            c = 0x10000 + (c - 0xD800) * 0x400 + (units[++i] - 0xDC00u);
+        } else if (c >= 0xD800 && c < 0xE000) {
+            c = 0xFFFD;
+            *lossy = 1;
+        }
+        if (c < 0x80) {
+            out[w++] = (unsigned char) c;
+            continue;
+        }
+        if (c >= 0x10000)
+            out[w++] = (unsigned char) (0xF0 + c / 0x40000);
+        if (c >= 0x800)
+            out[w++] =
+                (unsigned char) (c >= 0x10000 ? 0x80 + c / 0x1000 % 0x40 : 0xE0 + c / 0x1000);
+        out[w++] = (unsigned char) (c >= 0x800 ? 0x80 + c / 0x40 % 0x40 : 0xC0 + c / 0x40);
+        out[w++] = (unsigned char) (0x80 + c % 0x40);
+    }
+    return w;
+}
+
+#define UNITS_MAX 160
+
+/* Where texts and rooms of a case lie, each up to where memory ends. */
+struct edges {
+    struct edge source, target;
+};
+
+static void check_known_length(struct edges *e, const uint16_t *units, size_t n)
+{
+    unsigned char expected[3 * UNITS_MAX], *to;
+    int lossy = 0, told = 0;
+    size_t length = naive(units, n, expected, &lossy);
+    uint16_t *from = (uint16_t *) (void *) (edge_end(&e->source) - 2 * n);
+
+    memcpy(from, units, 2 * n);
+    to = edge_end(&e->target) - length;
+    assert_int_equal(utf8_length_of_utf16(from, n, &told), length);
+    assert_int_equal(told, lossy);
+    assert_int_equal(utf8_from_utf16(from, n, (char *) to), length);
+    assert_memory_equal(to, expected, length);
+}
+
+/* The NUL is the last unit there is, or @behind units of anything follow it. */
+static void check_text(struct edges *e, const uint16_t *units, size_t n, size_t behind)
+{
+    unsigned char expected[3 * UNITS_MAX], *to;
+    size_t length;
+    int lossy = 0;
+    uint16_t *from = (uint16_t *) (void *) (edge_end(&e->source) - 2 * (n + 1 + behind));
+    struct utf16_text t;
+
+    n = 0;
+    while (units[n])
+        n++;
+    length = naive(units, n, expected, &lossy);
+    memcpy(from, units, 2 * n);
+    from[n] = 0;
+    assert_int_equal(utf16_length(from, n + 1), n);
+    assert_int_equal(utf16_length(from, SIZE_MAX / 4), n);
+    assert_int_equal(utf16_length(from, n / 2), n / 2);
+    to = edge_end(&e->target) - length;
+    t = utf8_from_utf16_text(from, n + 1, (char *) to, length);
+    assert_int_equal(t.units, n);
+    assert_int_equal(t.bytes, length);
+    assert_int_equal(t.lossy, lossy);
+    assert_int_equal(t.whole, 1);
+    assert_memory_equal(to, expected, length);
+}
+
+static void check_everything(struct edges *e, const uint16_t *units, size_t n)
+{
+    uint16_t text[UNITS_MAX + 1];
+
+    check_known_length(e, units, n);
+    memcpy(text, units, 2 * n);
+    text[n] = 0;
+    check_text(e, text, n, 0);
+    check_text(e, text, n, 5);
+}
+
+static const uint16_t samples[][2] = {
+    { 0, 'a' },         { 0x7F, 0x7F },     { 0x80, 'a' },      { 0x80, 0x7FF },
+    { 0xFF, 0x100 },    { 0x7FF, 0x800 },   { 0x7FFF, 0x8000 }, { 0x8000, 0xD7FF },
+    { 0xD800, 0xDC00 }, { 0xDBFF, 0xDFFF }, { 0xD83D, 'a' },    { 0xDC00, 'a' },
+    { 0xDC00, 0xD800 }, { 0xE000, 0xFFFF }, { 0xFF00, 0xFEFF }, { 0xD83D, 0xD83D },
+    { 0xDC00, 0xDC00 }, { 0xDFFF, 0xE000 }, { 0xD7FF, 0xD800 }, { 0xFFFD, 0 },
+};
+
+static void blocks_and_characters_say_the_same_at_every_place(void **state)
+{
+    struct edges e;
+    uint16_t units[UNITS_MAX];
+
+    (void) state;
+    edge_init(&e.source);
+    edge_init(&e.target);
+    for (size_t n = 0; n <= 100; n++) {
+        for (size_t i = 0; i < n; i++)
+            units[i] = (uint16_t) ('!' + i);
+        check_everything(&e, units, n);
+        for (size_t at = 0; at < n; at++) {
+            for (size_t s = 0; s < N_ELEMENTS(samples); s++) {
+                uint16_t saved[2] = { units[at], at + 1 < n ? units[at + 1] : 0 };
+
+                units[at] = samples[s][0];
+                if (at + 1 < n)
+                    units[at + 1] = samples[s][1];
+                check_everything(&e, units, n);
+                units[at] = saved[0];
+                if (at + 1 < n)
+                    units[at + 1] = saved[1];
+            }
+        }
+    }
+    edge_done(&e.source);
+    edge_done(&e.target);
+}
+
+/* Text of a kind: how many in 16 are not ASCII, and from where. */
+static uint16_t random_unit(uint32_t *seed, unsigned kind)
+{
+    uint32_t r = next_random(seed), c = next_random(seed);
+
+    if (r % 16 >= kind)
+        return (uint16_t) (c % 0x80);
+    switch (r / 16 % 4) {
+    case 0:
+        return (uint16_t) (0x80 + c % 0x780);
+    case 1:
+        return (uint16_t) (0xD800 + c % 0x800);
+    default:
+        return (uint16_t) c;
+    }
+}
+
+static void blocks_and_characters_say_the_same_of_random_units(void **state)
+{
+    struct edges e;
+    uint16_t units[UNITS_MAX];
+    uint32_t seed = 161803;
+
+    (void) state;
+    edge_init(&e.source);
+    edge_init(&e.target);
+    for (int round = 0; round < 60000; round++) {
+        size_t n = next_random(&seed) % UNITS_MAX;
+        unsigned kind = next_random(&seed) % 17;
+
+        for (size_t i = 0; i < n; i++) {
+            units[i] = random_unit(&seed, kind);
+            /* mostly pairs, so that blocks of them are met */
+            if (i > 0 && round % 2 && (units[i - 1] & 0xFC00) == 0xD800)
+                units[i] = (uint16_t) (0xDC00 | (units[i] & 0x3FF));
+        }
+        check_everything(&e, units, n);
+    }
+    edge_done(&e.source);
+    edge_done(&e.target);
+}
+
+static void text_that_has_no_room_is_cut_at_a_character(void **state)
+{
+    static const uint16_t text[] = { 'a', 0xE4, 0x20AC, 0xD83D, 0xDE00, 'b', 'c', 'd',
+                                     'e', 'f',  'g',    'h',    'i',    'j', 0 };
+    static const unsigned char whole[] = "a\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80"
+                                         "bcdefghij";
+    static const size_t bytes_of_units[] = {
+        0, 1, 3, 6, 6, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19
+    };
+
+    (void) state;
+    for (size_t room = 0; room <= 24; room++) {
+        unsigned char out[32];
+        struct utf16_text t;
+
+        memset(out, 0xEE, sizeof out);
+        t = utf8_from_utf16_text(text, 100, (char *) out, room);
+        assert_true(t.bytes <= room);
+        assert_int_equal(t.bytes, bytes_of_units[t.units]);
+        assert_memory_equal(out, whole, t.bytes);
+        assert_int_equal(out[room], 0xEE);
+        assert_int_equal(t.whole, room >= 19);
+        if (!t.whole)
+            assert_true(bytes_of_units[t.units + (t.units == 3 ? 2 : 1)] > room);
+    }
+    for (size_t max = 0; max < N_ELEMENTS(text) - 1; max++) {
+        char out[32];
+        struct utf16_text t = utf8_from_utf16_text(text, max, out, sizeof out);
+
+        assert_int_equal(t.units, max == 4 ? 3 : max); /* not half a pair */
+        assert_int_equal(t.bytes, bytes_of_units[t.units]);
+        assert_int_equal(t.lossy, 0);
+        assert_int_equal(t.whole, 0);
+    }
+}
+
+static void a_text_over_many_pages_is_one_text(void **state)
+{
+    size_t n = 30000, length = 0;
+    uint16_t *units = malloc(2 * n + 2);
+    unsigned char *expected = malloc(3 * n);
+    char *out = malloc(3 * n);
+    uint32_t seed = 27182;
+    int lossy = 0;
+    struct utf16_text t;
+
+    (void) state;
+    assert_true(units && expected && out);
+    for (size_t i = 0; i < n; i++) {
+        units[i] = random_unit(&seed, i / 2000 % 4);
+        if (units[i] == 0)
+            units[i] = 'x';
+    }
+    units[n] = 0;
+    for (size_t skip = 0; skip < 40; skip++) {
+        length = naive(units + skip, n - skip, expected, &lossy);
+        t = utf8_from_utf16_text(units + skip, 100000, out, 3 * n);
+        assert_int_equal(t.bytes, length);
+        assert_int_equal(t.units, n - skip);
+        assert_memory_equal(out, expected, length);
+        assert_int_equal(utf16_length(units + skip, 100000), n - skip);
+    }
+    free(units);
+    free(expected);
+    free(out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +483,10 @@ int main(void)
         cmocka_unit_test(malformed_bytes_become_one_replacement_each),
         cmocka_unit_test(empty_text_is_well_formed),
         cmocka_unit_test(a_cut_keeps_characters_whole),
+        cmocka_unit_test(blocks_and_characters_say_the_same_at_every_place),
+        cmocka_unit_test(blocks_and_characters_say_the_same_of_random_units),
+        cmocka_unit_test(text_that_has_no_room_is_cut_at_a_character),
+        cmocka_unit_test(a_text_over_many_pages_is_one_text),
     };
 
     return cmocka_run_group_tests_name("utf", tests, NULL, NULL);
