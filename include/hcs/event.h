@@ -92,7 +92,8 @@ typedef struct hcs_exit {
 /* The system an event is about. */
 typedef struct hcs_event_system {
     const char *id;
-    uint64_t incarnation;  /* tells two systems of the same id apart; never 0 for our service */
+    uint64_t incarnation;  /* tells two systems of the same id apart; never 0 for our service;
+                            * over computecore 0, HCS has no such number */
     const char *owner;     /* ComputeSystem.Owner; "" when the document names none */
     const char *type;      /* "Container" or "VirtualMachine" */
     const char *isolation; /* "namespaces", "vm", "none", or "" when the host does not say */
@@ -110,7 +111,8 @@ typedef struct hcs_event {
     uint32_t size; /* sizeof(hcs_event), set by HCS_EVENT_INIT */
     hcs_event_kind kind;
     uint64_t sequence;       /* number of the event on its host; 0 for END and SERVICE_DISCONNECT
-                              * that the library itself noticed */
+                              * that the library itself noticed.  Over computecore: number of the
+                              * event on its handle */
     uint64_t realtime_ns;    /* wall clock of the host when the event got its number */
     uint64_t monotonic_ns;   /* the same moment on the host's monotonic clock */
     hcs_event_system system; /* all strings "" when the event is about no system */

@@ -37,9 +37,15 @@ typedef struct hcs_host hcs_host;
  * is read from the file that $HCS_TOKEN_FILE names, again for each connection.  Nothing is started
  * there, and handles of the caller cannot be given to a process: see hcs_process_create().
  *
+ * "computecore:" is the Host Compute System by its flat C API: computecore.dll of the system
+ * directory on Windows, libcomputecore.so.1 elsewhere; "computecore:" and an absolute path is that
+ * library.  It is loaded now and stays loaded.  Headers say "over computecore" where such a
+ * host is another.
+ *
  * Owner:  @out is yours; hcs_host_close().
  * Blocks: until the service has answered, at most 30 s.
- * Errors: HCS_E_SERVICE_NOT_AVAILABLE nobody answers and hcsd cannot be started ·
+ * Errors: HCS_E_SERVICE_NOT_AVAILABLE nobody answers and hcsd cannot be started; there is no such
+ *         library · HCS_E_WIN32_PROC_NOT_FOUND the library lacks a function, named in the text ·
  *         HCS_E_ACCESS_DENIED the socket is not for this user, or the token is not that of the
  *         service, or its file is not for this user alone ·
  *         HCS_E_INVALIDARG an address of another form
@@ -55,7 +61,8 @@ HCS_API void hcs_host_close(hcs_host *host);
 
 /**
  * What the service says of itself, as a JSON object: version, drivers, the OCI
- * runtime in use, its mode and capabilities.
+ * runtime in use, its mode and capabilities.  Over computecore: {"backend":"computecore",
+ * "library":name, "serviceProperties":what HCS says of itself or null}.
  *
  * Owner:  @out_document is yours; hcs_string_free().
  * Errors: HCS_E_SERVICE_DISCONNECT the service went away

@@ -34,7 +34,8 @@ enum { HCS_STDIN = 0, HCS_STDOUT = 1, HCS_STDERR = 2 };
  * Standard handles: those of @stdio_opt; or, for each that the document asks for with
  * CreateStdInPipe, CreateStdOutPipe or CreateStdErrPipe, a new pipe whose other end
  * hcs_process_take_stdio() gives; else /dev/null.  Data goes straight between you and
- * the program, not through the service.
+ * the program, not through the service.  Over computecore a handle of yours is refused with
+ * HCS_E_WIN32_NOT_SUPPORTED: HCS gives pipes only.
  *
  * A host over TCP takes no handles of yours: HCS_E_WIN32_NOT_SUPPORTED.  The pipes of the document
  * are connected sockets there, on both sides.
@@ -80,6 +81,10 @@ HCS_API hcs_pollable hcs_process_take_stdio(hcs_process *process, hcs_stdio_whic
 /**
  * Wait until the process has exited.  Answers at once for one that already has.
  *
+ * Over computecore the report is HCS's ProcessStatus: a code only when that says Exited and
+ * LastWaitResult 0, and a signal only as the code 128 + n; when the system has ended and HCS does
+ * not tell of the process within a second, it is unknown.
+ *
  * Blocks: up to @timeout_ms (0 never, -1 for ever).
  * Errors: HCS_E_OPERATION_TIMEOUT still running · HCS_E_SYSTEM_NOT_FOUND ·
  *         HCS_E_WIN32_NOT_FOUND forgotten by the service ·
@@ -90,7 +95,8 @@ HCS_API HCS_MUST_USE hcs_result hcs_process_wait(hcs_process *process, int timeo
                                                  hcs_exit *out, hcs_error *err);
 
 /**
- * Send a signal, by the host's number.
+ * Send a signal, by the host's number.  Over computecore as {"Signal":number}, which Linux guests
+ * understand; 9 is HcsTerminateProcess() for all.
  *
  * Errors: HCS_E_PROCESS_ALREADY_STOPPED · HCS_E_INVALIDARG no such signal ·
  *         HCS_E_SYSTEM_NOT_FOUND · HCS_E_WIN32_NOT_FOUND · HCS_E_OPERATION_PENDING ·

@@ -2,6 +2,20 @@
  *
  * A stream is a cursor on the service's log.  Any number may be open; none can stall
  * another, and one that is not read costs the service a position, not memory.
+ *
+ * Over computecore (host.h) there is no log but what HCS tells a handle from the moment it is
+ * opened, kept in memory (hcs_host_set_log_bytes()):
+ *   - numbers count the events of one handle, 1, 2, ...; streams of one handle see the same ones.
+ *     HCS_FROM_BEGINNING means from the opening of the handle; HCS_FROM_AFTER is for streams of a
+ *     handle only, elsewhere HCS_E_WIN32_NOT_SUPPORTED;
+ *   - kinds are HCS's alone and as HCS gives them: no event of a creation or a start is made up.
+ *     The end of a process is in the streams of the handle that it was created or opened by;
+ *   - an end that HCS told nobody, or before the handle was opened, is found by asking and told
+ *     once, with the document that HCS has for it or without;
+ *   - a stream of one system by its id, and of a host for each system, opens a handle of its own.
+ *     A stream of the host looks for newcomers and for the gone about once a second, when it is
+ *     read; its pollable is readable then.  A system that lives shorter may be missed.  When one
+ *     handle is told that the service has gone, the stream ends.
  */
 #ifndef HCS_STREAM_H
 #define HCS_STREAM_H

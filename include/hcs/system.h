@@ -49,6 +49,10 @@ HCS_API HCS_MUST_USE hcs_result hcs_system_open(hcs_host *host, const char *id, 
 /**
  * Close a handle.  The system lives on; streams of the handle (hcs_stream_open_system()) end.
  * NULL is allowed.
+ *
+ * Over computecore HCS ends a system whose document says ShouldTerminateOnLastHandleClosed when its
+ * last handle is closed, and tells nobody; and a call under way on another thread is waited for,
+ * except one that waits for the end: that gets HCS_E_WIN32_INVALID_HANDLE.
  */
 HCS_API void hcs_system_close(hcs_system *system);
 
@@ -106,7 +110,8 @@ HCS_API HCS_MUST_USE hcs_result hcs_system_properties(hcs_system *system, char *
                                                       hcs_error *err);
 
 /**
- * Make the service forget a system that has stopped.  Its events stay in the log.
+ * Make the service forget a system that has stopped.  Its events stay in the log.  Over
+ * computecore HCS_E_WIN32_NOT_SUPPORTED: HCS forgets by itself.
  *
  * Errors: HCS_E_INVALID_STATE it has not stopped · HCS_E_SYSTEM_NOT_FOUND ·
  *         HCS_E_SERVICE_DISCONNECT

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Run the conformance table against one driver: run.py DRIVER[-tcp] CONFORMANCE HCSD KEEPER HCS TAP.  TAP on stdout.
+"""Run the conformance table against one driver: run.py DRIVER CONFORMANCE HCSD KEEPER HCS TAP LIBCOMPUTECORE.  TAP on stdout.
 
-With -tcp the client is connected over TCP; rows that need descriptors to be passed are skipped by name."""
+With DRIVER-tcp the client is connected over TCP; rows that need descriptors to be passed are skipped by name.
+With computecore-DRIVER the program speaks the flat API of LIBCOMPUTECORE, which speaks to hcsd, which runs DRIVER."""
 import json
 import os
 import pathlib
@@ -12,18 +13,21 @@ import sys
 import tempfile
 import time
 
-driver, _, wire = sys.argv[1].partition("-")
-conformance, hcsd, keeper, hcs, tap = map(os.path.abspath, sys.argv[2:])
+name = sys.argv[1]
+conformance, hcsd, keeper, hcs, tap, computecore = map(os.path.abspath, sys.argv[2:])
+over_tcp, over_flat = name.endswith("-tcp"), name.startswith("computecore-")
+below = name.removesuffix("-tcp").removeprefix("computecore-")
+driver = name if over_flat else below
 
 with tempfile.TemporaryDirectory(prefix="hcs-conformance-") as root:
     sock = pathlib.Path(root, "hcsd.sock")
     env = dict(os.environ, HCS_HOST=f"unix:{sock}", HCS_KEEPER=keeper, HCS_HCSD="/nonexistent",
                HCS_STATE_DIR=os.path.join(root, "state"), CMOCKA_MESSAGE_OUTPUT="TAP")
     token = pathlib.Path(root, "token")
-    over_tcp = ["--tcp", "127.0.0.1:0", "--token-file", str(token)] if wire == "tcp" else []
+    tcp = ["--tcp", "127.0.0.1:0", "--token-file", str(token)] if over_tcp else []
     wrapper = os.environ.get("HCS_TEST_WRAPPER", "").split()
     service = subprocess.Popen([*wrapper, hcsd, "--socket", str(sock), "--driver", "fake" if driver == "fake" else "oci",
-                                *over_tcp], env=env)
+                                *tcp], env=env)
     end = time.monotonic() + 60
     while True:
         with socket.socket(socket.AF_UNIX) as s:
@@ -37,7 +41,7 @@ with tempfile.TemporaryDirectory(prefix="hcs-conformance-") as root:
     status = 1
     try:
         args = []
-        if driver == "oci":
+        if below == "oci":
             info = json.loads(subprocess.check_output([hcs, "version", "--format", "json"], env=env))["service"]
             if not any(d["name"] == "oci" for d in info["drivers"]):
                 print(f"1..1\nok 1 - promises over real containers # SKIP this kernel allows no containers: {info.get('noContainers')}")
@@ -47,6 +51,8 @@ with tempfile.TemporaryDirectory(prefix="hcs-conformance-") as root:
                 args = [os.path.join(root, "rootfs")]
                 subprocess.run([hcs, "rootfs", "make", args[0]], env=env, check=True, stdout=subprocess.DEVNULL)
         if args is not None:
+            if over_flat:
+                env |= {"HCS_HOST": f"computecore:{computecore}", "HCS_COMPUTECORE_HOST": f"unix:{sock}"}
             status = subprocess.run([sys.executable, tap, conformance, driver, *args], env=env).returncode
     finally:
         service.send_signal(signal.SIGTERM)

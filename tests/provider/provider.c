@@ -87,9 +87,11 @@ static struct {
     enum provider_manner manner;
     int32_t started;
     int tells, sticky, drains;
-    char fail_function[64];
-    int32_t fail_started, fail_result;
-    char *fail_document;
+    struct failure {
+        char function[64]; /* "": none */
+        int32_t started, result;
+        char *document;
+    } failures[PROVIDER_FAILURES_MAX];
     void (*on_close)(void *);
     void *on_close_parameter;
     int n_strings, n_misuses;
@@ -211,15 +213,26 @@ static int handle_index(const struct a_handle *h)
 
 /* ---- the script ---- */
 
+/* With the lock held. */
+static struct failure *failure_of(const char *function)
+{
+    for (size_t i = 0; i < PROVIDER_FAILURES_MAX; i++)
+        if (strcmp(world.failures[i].function, function) == 0)
+            return &world.failures[i];
+    return NULL;
+}
+
 /* With the lock held: whether this call is the one that fails. */
 static int fails_now(const char *function, int32_t *started, int32_t *result, char **document)
 {
-    if (strcmp(world.fail_function, function) != 0)
+    struct failure *f = failure_of(function);
+
+    if (!f)
         return 0;
-    world.fail_function[0] = '\0';
-    *started = world.fail_started;
-    *result = world.fail_result;
-    *document = TAKE(world.fail_document);
+    f->function[0] = '\0';
+    *started = f->started;
+    *result = f->result;
+    *document = TAKE(f->document);
     return 1;
 }
 
@@ -239,12 +252,18 @@ static int32_t sync_failure(const char *function)
 void provider_fail_next(const char *function, int32_t started, int32_t result,
                         const char *document_opt)
 {
+    struct failure *f;
+
     lock_take(&lock);
-    snprintf(world.fail_function, sizeof world.fail_function, "%s", function);
-    world.fail_started = started;
-    world.fail_result = result;
-    free(world.fail_document);
-    world.fail_document = document_opt ? strdup(document_opt) : NULL;
+    f = failure_of(function);
+    if (!f)
+        f = failure_of("");
+    assert(f);
+    snprintf(f->function, sizeof f->function, "%s", function);
+    f->started = started;
+    f->result = result;
+    free(f->document);
+    f->document = document_opt ? strdup(document_opt) : NULL;
     lock_give(&lock);
 }
 
@@ -745,7 +764,8 @@ int32_t FLAT_CALL HcsCreateComputeSystem(const uint16_t *id, const uint16_t *doc
     (void) security;
     text_of(id, name, sizeof name);
     lock_take(&lock);
-    if (strcmp(world.fail_function, "HcsCreateComputeSystem") == 0 && world.fail_started >= 0) {
+    if (failure_of("HcsCreateComputeSystem") &&
+        failure_of("HcsCreateComputeSystem")->started >= 0) {
         /* The operation fails, and there is a handle all the same. */
         at = system_free_slot();
         i = handle_new(SYSTEM, at);
@@ -1358,7 +1378,8 @@ void provider_reset(void)
             process_stop(i, NULL, 0, 0);
     for (int i = 0; i < HANDLES_MAX; i++)
         free(TAKE(world.handles[i].document));
-    free(world.fail_document);
+    for (size_t i = 0; i < PROVIDER_FAILURES_MAX; i++)
+        free(world.failures[i].document);
     memset(&world, 0, sizeof world);
     world.tells = world.drains = 1;
     atomic_store(&n_callbacks, 0);

@@ -34,6 +34,8 @@ struct provider_counts {
 };
 PROVIDER_API struct provider_counts provider_counts(void);
 
+#define PROVIDER_FAILURES_MAX 4
+
 /* ---- how operations end ---- */
 
 enum provider_manner {
@@ -50,8 +52,9 @@ PROVIDER_API void provider_set_started(int32_t code);
 PROVIDER_API void provider_complete_all(void);
 PROVIDER_API void provider_wait_idle(void); /* nothing that comes LATER is outstanding */
 
-/* The next call of @function, by HCS's name, fails: with @started at once when that is negative,
- * else as the result of its operation.  @document_opt is the result document then. */
+/* The next call of @function, by HCS's name, fails (of at most PROVIDER_FAILURES_MAX functions at a
+ * time): with @started at once when that is negative, else as the result of its operation.
+ * @document_opt is the result document then. */
 PROVIDER_API void provider_fail_next(const char *function, int32_t started, int32_t result,
                                      const char *document_opt);
 

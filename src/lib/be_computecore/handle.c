@@ -108,6 +108,7 @@ hcs_result cc_handle_register(struct cc_handle *h, flat_system system, flat_proc
                         process ? "HcsSetProcessCallback" : "HcsSetComputeSystemCallback",
                         h->subject, NULL);
     }
+    h->registered = r >= 0;
     return r;
 }
 

@@ -67,6 +67,7 @@ struct cc_op {
     uintptr_t number;  /* 0: WAIT */
     flat_operation native;
     struct cc_handle *ends_opt; /* counted: its log ends when the operation fails */
+    struct cc_handle *asks_opt; /* counted: it is asked for its end when the operation is done */
     atomic_int collected;       /* somebody reads the result out of HCS */
     struct wake wake;
     struct list pending; /* in the host's; under its lock */
@@ -93,12 +94,19 @@ void cc_op_abandon_all(struct cc_host *host);
 /* When it fails, the log of @h is ended: what it is the handle of does not come to be. */
 void cc_op_ends(struct cc_op *op, struct cc_handle *h);
 
+/* When it is done well, whoever waits for it asks @h whether it has ended: the event of an end may
+ * come later than the call that caused it is done. */
+void cc_op_asks(struct cc_op *op, struct cc_handle *h);
+
 /* Take the HRESULT of the starter: HCS_OK when the operation is under way.  Otherwise the error,
  * with what the operation may know of it, and it will never complete. */
 _must_use_ hcs_result cc_op_started(struct cc_op *op, int32_t result, hcs_error *err);
 
 /* Of WAIT: wait in HCS for the result. */
 hcs_result cc_op_finish(struct cc_op *op, hcs_error *err);
+
+/* Whether it comes to nothing, waiting for that, but not for ever. */
+bool cc_op_comes_to_nothing(struct cc_op *op, hcs_error *err);
 
 /* It will not be started after all. */
 void cc_op_cancel(struct cc_op *op);
@@ -131,6 +139,7 @@ struct cc_handle {
     struct memlog *log;           /* counted */
     struct cc_handle *parent_opt; /* counted: of the system that a process is in */
     struct trampoline trampoline;
+    bool registered;
     struct lock lock; /* guards what follows */
     struct condition changed;
     enum cc_handle_state state;

@@ -14,9 +14,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clock.h"
 #include "objects.h"
 #include "registry.h"
 #include "wide.h"
+
+/* How long HCS may take to say that what it began has failed, once something else told. */
+#define DOUBT_NS UINT64_C(10000000000)
 
 /* Longest ErrorMessage that goes into an error. */
 #define MESSAGE_BYTES 384
@@ -38,6 +42,7 @@ void cc_op_unref(struct cc_op *op)
     cc_stdio_close(op->process.out);
     cc_stdio_close(op->process.err);
     cc_handle_unref(op->ends_opt);
+    cc_handle_unref(op->asks_opt);
     wake_done(&op->wake);
     lock_done(&op->lock);
     free(op->document);
@@ -212,6 +217,12 @@ void cc_op_ends(struct cc_op *op, struct cc_handle *h)
     op->ends_opt = cc_handle_ref(h);
 }
 
+void cc_op_asks(struct cc_op *op, struct cc_handle *h)
+{
+    assert(op && !op->asks_opt);
+    op->asks_opt = cc_handle_ref(h);
+}
+
 hcs_result cc_op_started(struct cc_op *op, int32_t result, hcs_error *err)
 {
     struct flat_process_information process = { 0 };
@@ -258,7 +269,22 @@ hcs_result cc_op_finish(struct cc_op *op, hcs_error *err)
     else
         result = api->HcsWaitForOperationResult(op->native, FLAT_INFINITE, &document);
     result_take(op, result, document, &process);
+    if (op->asks_opt && op->result >= 0)
+        cc_handle_ask(op->asks_opt, true);
     return cc_op_result(op, err);
+}
+
+bool cc_op_comes_to_nothing(struct cc_op *op, hcs_error *err)
+{
+    hcs_error why = HCS_ERROR_INIT;
+    hcs_result r;
+
+    r = op->number ? cc_op_wait(&op->head, clock_monotonic_ns() + DOUBT_NS, &why)
+                   : cc_op_finish(op, &why);
+    if (r >= 0 || !cc_op_done(op))
+        return false;
+    error_copy(err, &why);
+    return true;
 }
 
 /* ---- what came of it ---- */
@@ -319,6 +345,8 @@ hcs_result cc_op_wait(hcs_op *handle, uint64_t deadline_ns, hcs_error *err)
             return fail(err, HCS_E_OPERATION_TIMEOUT, "op.wait", "%s, %s: not done yet", op->verb,
                         op->subject);
     }
+    if (op->asks_opt && op->result >= 0)
+        cc_handle_ask(op->asks_opt, true);
     return cc_op_result(op, err);
 }
 

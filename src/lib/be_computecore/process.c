@@ -195,6 +195,7 @@ static hcs_result create_start(struct cc_handle *parent, const char *parameters,
 {
     _cleanup_(free_drop) uint16_t *wide = NULL;
     const struct flat_api *api = &parent->host->api;
+    hcs_error why = HCS_ERROR_INIT;
     flat_process native = NULL;
     int32_t result;
     hcs_result r;
@@ -217,9 +218,14 @@ static hcs_result create_start(struct cc_handle *parent, const char *parameters,
             api->HcsCloseProcess(native);
         return r;
     }
-    r = cc_handle_register(h, NULL, native, err);
-    if (r < 0)
-        cc_handle_close(h, HANDLE_REFUSED);
+    r = cc_handle_register(h, NULL, native, &why);
+    if (r >= 0)
+        return HCS_OK;
+    /* What could not be created cannot be watched either; the creation says why. */
+    if (cc_op_comes_to_nothing(op, NULL))
+        return HCS_OK;
+    cc_handle_close(h, HANDLE_REFUSED);
+    error_copy(err, &why);
     return r;
 }
 
@@ -243,8 +249,9 @@ static hcs_result create_handle(struct cc_handle *parent, const char *parameters
     r = create_start(parent, parameters, h, op, err);
     if (r < 0)
         return r;
-    if (manner == OPERATION_WAIT && cc_op_finish(op, NULL) < 0) {
-        r = create_recover(h, &op, err);
+    if (manner == OPERATION_WAIT &&
+        (cc_op_done(op) ? cc_op_result(op, NULL) : cc_op_finish(op, NULL)) < 0) {
+        r = h->registered ? create_recover(h, &op, err) : cc_op_result(op, err);
         if (r < 0) {
             cc_handle_close(h, "the process was not created");
             return r;

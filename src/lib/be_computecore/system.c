@@ -76,14 +76,12 @@ static void create_undo(struct cc_handle *h, struct cc_op *creation)
     _cleanup_(cc_op_unrefp) struct cc_op *op = NULL;
     int32_t result;
 
-    if (!creation->number)
-        (void) cc_op_finish(creation, NULL);
     if (cc_op_new(h->host, OPERATION_WAIT, "HcsTerminateComputeSystem", h->subject, &op, NULL) >=
         0) {
         result = h->host->api.HcsTerminateComputeSystem(h->system, op->native, NULL);
         /* One that is still being created ends when it can; that is not waited for. */
-        if (cc_op_started(op, result, NULL) >= 0 && !creation->number)
-            (void) cc_op_finish(op, NULL);
+        if (cc_op_started(op, result, NULL) >= 0 && cc_op_done(creation))
+            cc_op_finish(op, NULL);
     }
     cc_handle_close(h, HANDLE_REFUSED);
 }
@@ -94,6 +92,7 @@ static hcs_result create_start(struct cc_handle *h, struct cc_op *op, const char
     _cleanup_(free_drop) uint16_t *wide_id = NULL;
     _cleanup_(free_drop) uint16_t *wide_document = NULL;
     const struct flat_api *api = &h->host->api;
+    hcs_error why = HCS_ERROR_INIT;
     flat_system native = NULL;
     int32_t result;
     hcs_result r;
@@ -113,9 +112,14 @@ static hcs_result create_start(struct cc_handle *h, struct cc_op *op, const char
             api->HcsCloseComputeSystem(native);
         return r;
     }
-    r = cc_handle_register(h, native, NULL, err);
-    if (r < 0)
-        create_undo(h, op);
+    r = cc_handle_register(h, native, NULL, &why);
+    if (r >= 0)
+        return HCS_OK;
+    /* What could not be created cannot be watched either; the creation says why. */
+    if (cc_op_comes_to_nothing(op, NULL))
+        return HCS_OK;
+    create_undo(h, op);
+    error_copy(err, &why);
     return r;
 }
 
@@ -139,7 +143,7 @@ static hcs_result create_handle(struct cc_host *host, const char *id, const char
         cc_op_ends(op, h);
     r = create_start(h, op, id, document, err);
     if (r >= 0 && manner == OPERATION_WAIT) {
-        r = cc_op_finish(op, err);
+        r = cc_op_done(op) ? cc_op_result(op, err) : cc_op_finish(op, err);
         if (r < 0)
             cc_handle_close(h, "the system was not created");
     }
@@ -230,6 +234,8 @@ hcs_result cc_system_verb(hcs_system *handle, enum system_verb verb, hcs_op **ou
     }
     if (r < 0)
         return r;
+    if (verb == SYSTEM_TERMINATE)
+        cc_op_asks(op, h);
     result = verb_start(h, verb, op);
     cc_handle_leave(h);
     r = cc_op_started(op, result, err);

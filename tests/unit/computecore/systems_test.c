@@ -122,6 +122,53 @@ static void a_refused_registration_releases_everything(void **state)
     assert_null(op);
 }
 
+static void what_was_not_created_is_no_failure_of_the_registration(void **state)
+{
+    hcs_system *system = NULL;
+    hcs_op *op = NULL;
+
+    (void) state;
+    for (int i = 0; i < 2; i++) {
+        provider_fail_next("HcsSetComputeSystemCallback", HCS_E_SYSTEM_NOT_FOUND, 0, NULL);
+        provider_fail_next("HcsCreateComputeSystem", 0, HCS_E_SYSTEM_ALREADY_EXISTS,
+                           "{\"ErrorMessage\":\"there is one\"}");
+        if (i == 0) {
+            FAILS(hcs_system_create(host, "a", "{}", &system, NULL, &err),
+                  HCS_E_SYSTEM_ALREADY_EXISTS);
+        } else {
+            OK(hcs_system_create(host, "a", "{}", &system, &op, &err));
+            FAILS(hcs_op_wait(op, DEADLINE_MS, &err), HCS_E_SYSTEM_ALREADY_EXISTS);
+        }
+        SAYS("there is one");
+    }
+    hcs_op_close(op);
+    hcs_system_close(system);
+}
+
+static void a_terminate_that_is_done_has_told_its_exit(void **state)
+{
+    hcs_event event = HCS_EVENT_INIT;
+    hcs_stream *stream = NULL;
+    hcs_system *system;
+    hcs_op *op = NULL;
+
+    (void) state;
+    provider_set_tells(0); /* the event would come too late */
+    for (int i = 0; i < 2; i++) {
+        system = create(i ? "with-an-operation" : "without");
+        OK(hcs_stream_open_system(system, NULL, &stream, &err));
+        OK(hcs_system_terminate(system, i ? &op : NULL, &err));
+        if (i)
+            OK(hcs_op_wait(op, DEADLINE_MS, &err));
+        hcs_system_close(system);
+        OK(hcs_stream_next(stream, 0, &event, &err));
+        assert_int_equal(event.kind, HCS_EVENT_SYSTEM_EXITED);
+        assert_int_equal(event.exit.type, HCS_EXIT_TYPE_FORCED);
+        hcs_stream_close(stream);
+    }
+    hcs_op_close(op);
+}
+
 static void a_registration_is_refused_only_by_hcs(void **state)
 {
     hcs_system *system = create("many");
@@ -366,6 +413,8 @@ int main(void)
         OVER(the_error_of_hcs_comes_with_its_code_and_its_words),
         OVER(a_failed_create_leaves_nothing),
         OVER(a_refused_registration_releases_everything),
+        OVER(what_was_not_created_is_no_failure_of_the_registration),
+        OVER(a_terminate_that_is_done_has_told_its_exit),
         OVER(a_registration_is_refused_only_by_hcs),
         OVER(an_unknown_id_is_not_found),
         OVER(an_operation_tells_its_result_as_often_as_asked),

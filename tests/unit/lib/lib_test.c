@@ -329,14 +329,15 @@ static void address_of_another_form_is_refused(void **state)
     unsetenv("HCS_HOST");
 }
 
-static void address_of_a_back_end_that_is_not_there_is_not_supported(void **state)
+static void address_of_a_library_that_is_not_there_is_not_available(void **state)
 {
     hcs_error err = HCS_ERROR_INIT;
     hcs_host *other = NULL;
 
     (void) state;
-    assert_int_equal(hcs_host_open("computecore:", &other, &err), HCS_E_WIN32_NOT_SUPPORTED);
-    assert_non_null(strstr(err.text, "'computecore:'"));
+    assert_int_equal(hcs_host_open("computecore:/no/such.so", &other, &err),
+                     HCS_E_SERVICE_NOT_AVAILABLE);
+    assert_non_null(strstr(err.text, "'/no/such.so'"));
     assert_null(other);
 }
 
@@ -1094,7 +1095,7 @@ int main(void)
         T(null_is_refused_by_name),
         T(odd_arguments_are_refused_by_name),
         T(address_of_another_form_is_refused),
-        T(address_of_a_back_end_that_is_not_there_is_not_supported),
+        T(address_of_a_library_that_is_not_there_is_not_available),
         T(things_outlive_their_host),
         T(calls_share_a_connection),
         T(error_of_the_service_comes_field_by_field),
