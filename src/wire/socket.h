@@ -14,6 +14,15 @@
 typedef int os_socket;
 #define SOCKET_NONE (-1)
 
+/* Move a socket out of a cleanup variable. */
+#define TAKE_SOCKET(s)                                                                             \
+    ({                                                                                             \
+        os_socket *take_at_ = &(s);                                                                \
+        os_socket taken_ = *take_at_;                                                              \
+        *take_at_ = SOCKET_NONE;                                                                   \
+        taken_;                                                                                    \
+    })
+
 /* For _cleanup_(socket_drop): close unless it is SOCKET_NONE. */
 void socket_drop(os_socket *s);
 
