@@ -188,7 +188,7 @@ int loopback_accept(os_socket listener, os_socket *out, int *out_refused)
 
 hcs_result loopback_connect(const struct loopback *l, os_socket *out, hcs_error *err)
 {
-    const struct timeval limit = { .tv_sec = CONNECT_LIMIT_S };
+    const struct timeval limit = { .tv_sec = CONNECT_LIMIT_S }, none = { 0 };
     char text[LOOPBACK_TEXT_MAX];
     union address address;
     socklen_t size = address_of(l, &address);
@@ -208,6 +208,8 @@ hcs_result loopback_connect(const struct loopback *l, os_socket *out, hcs_error 
                        "no service at tcp:%s, and over TCP none is started: hcsd --tcp %s "
                        "--token-file FILE",
                        text, text);
+    /* It may become somebody's standard input, which waits as long as it takes. */
+    (void) setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof(none));
     socket_set_prompt(s);
     *out = TAKE_SOCKET(s);
     return HCS_OK;
