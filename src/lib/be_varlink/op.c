@@ -53,8 +53,8 @@ hcs_result vl_op_new(struct vl_host *host, const char *method, json_t *take_para
         vl_op_unref(op);
         return r;
     }
-    /* With the answer to a token ours may have been read already, and then nothing more will come
-     * that makes the connection readable. */
+    /* An answer that came while the request was being sent, or with the answer to a token, is read
+     * already, and nothing more will come that makes the connection readable. */
     if (varlink_ready(op->call.link))
         link_hang_up(op->call.link);
     *out = op;
