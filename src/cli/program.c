@@ -19,7 +19,8 @@
 #include "report.h"
 
 #define INTERRUPTS_MAX 3
-#define LAST_WORDS_MS 1000 /* of silence, after the program has ended */
+#define LAST_WORDS_BYTES (32u << 20) /* more than the buffers of two sockets */
+#define LAST_WORDS_MS 1000           /* of silence, after the program has ended */
 
 /* ---- signals ---- */
 
@@ -275,12 +276,15 @@ static hcs_result create(struct program *p, const char *parameters, hcs_error *e
     return r;
 }
 
-/* What the program said before it ended, to the last byte; who else has its handles, as a program
- * that it has left behind, is listened to for a moment only. */
+/* What the program said before it ended, to the last byte: no more than fits between it and us. Who
+ * else has its handles, as a program that it has left behind, is listened to for a moment only. */
 static void take_last_words(struct program *p)
 {
+    uint64_t until = p->pump.said + LAST_WORDS_BYTES;
+
     pump_end_input(&p->pump);
-    while (pump_has_output(&p->pump) && wait_for(p, HCS_POLLABLE_NONE, LAST_WORDS_MS))
+    while (!p->is_lost && pump_has_output(&p->pump) && p->pump.said < until &&
+           wait_for(p, HCS_POLLABLE_NONE, LAST_WORDS_MS))
         ;
 }
 

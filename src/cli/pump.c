@@ -21,6 +21,7 @@ enum { LANE_IN = 0 };
 
 void pump_init(struct pump *p)
 {
+    p->said = 0;
     for (int i = 0; i < PUMP_LANES; i++)
         p->lanes[i] = (struct lane){ .from = -1, .to = -1, .owned = -1 };
 }
@@ -81,18 +82,20 @@ static int is_for_later(ssize_t n)
     return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
 }
 
-static void lane_read(struct lane *l)
+/* How many bytes came. */
+static size_t lane_read(struct lane *l)
 {
     ssize_t n = read(l->from, l->buffer, LANE_BYTES);
 
     if (is_for_later(n))
-        return;
+        return 0;
     if (n <= 0) {
         lane_end(l);
-        return;
+        return 0;
     }
     l->start = 0;
     l->end = (size_t) n;
+    return l->end;
 }
 
 /* What our own handles are ready for is at least that many bytes; more could wait. */
@@ -121,8 +124,10 @@ void pump_carry(struct pump *p, const struct pollfd polled[PUMP_LANES])
             lane_end(l);
         else if (l->start < l->end)
             lane_write(l);
+        else if (i == LANE_IN)
+            (void) lane_read(l);
         else
-            lane_read(l);
+            p->said += lane_read(l);
     }
 }
 

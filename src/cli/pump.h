@@ -20,6 +20,7 @@ struct lane {
 
 struct pump {
     struct lane lanes[PUMP_LANES]; /* stdin, stdout, stderr */
+    uint64_t said;                 /* bytes that the program has said so far */
 };
 
 /* One that has nothing to carry; pump_done() is allowed. */

@@ -551,6 +551,8 @@ static int run(const struct settings *settings)
     p.server.ticket_us = TICKET_SECONDS * 1000000ull;
     tcp_init(&p.server.tcp);
     p.server.connections_max = connections_max();
+    p.server.tickets_max =
+        p.server.connections_max / 4 < TICKETS_MAX ? p.server.connections_max / 4 : TICKETS_MAX;
     if (r >= 0)
         r = add_signals(&p.server);
     if (r < 0) {

@@ -13,7 +13,7 @@
 #define STREAM_BUDGET ((size_t) 256 << 10) /* unsent bytes of a stream before it waits */
 #define PARTIAL_SECONDS 30u /* a half message may wait this long for its other half */
 
-#define TICKETS_MAX 64u    /* standard handles that wait for their program */
+#define TICKETS_MAX 1024u  /* standard handles that wait for their program */
 #define TICKET_SECONDS 30u /* and how long each may wait */
 
 struct ticket;
@@ -40,7 +40,8 @@ struct server {
     struct tcp tcp;
     struct list tickets;
     uint32_t n_tickets;
-    uint64_t ticket_us; /* TICKET_SECONDS; tests are less patient */
+    uint32_t tickets_max; /* TICKETS_MAX, or less where descriptors are few */
+    uint64_t ticket_us;   /* TICKET_SECONDS; tests are less patient */
 };
 
 struct method;

@@ -2,11 +2,12 @@
  *
  * Owns:    each such connection from the answer of OpenStdio until CreateProcess names its ticket.
  * Users:   connection.c makes them, methods.c takes them.  Loop thread only.
- * Promise: at most TICKETS_MAX, for TICKET_SECONDS each; what comes on one is not read here: it is
- *          for the program. */
+ * Promise: at most TICKETS_MAX, for TICKET_SECONDS each and no longer than their clients are there;
+ *          what comes on one is not read here: it is for the program. */
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "err.h"
 #include "log.h"
@@ -20,6 +21,7 @@ struct ticket {
     char name[2 * TICKET_BYTES + 1];
     os_socket fd; /* SOCKET_NONE until the answer with its name is on its way */
     sd_event_source *deadline;
+    sd_event_source *watch; /* for its client going away */
 };
 
 void ticket_drop(struct ticket *t)
@@ -27,6 +29,7 @@ void ticket_drop(struct ticket *t)
     if (!t)
         return;
     sd_event_source_disable_unref(t->deadline);
+    sd_event_source_disable_unref(t->watch);
     socket_drop(&t->fd);
     list_remove(&t->link);
     t->server->n_tickets--;
@@ -52,7 +55,7 @@ hcs_result ticket_new(struct server *s, struct ticket **out, hcs_error *err)
     struct ticket *t;
     hcs_result r;
 
-    if (s->n_tickets >= TICKETS_MAX)
+    if (s->n_tickets >= s->tickets_max)
         return fail(err, HCS_E_WIN32_BUSY, "hcsd.ticket",
                     "%u connections wait for their programs already, as many as are allowed; each "
                     "waits %u s at most",
@@ -80,9 +83,21 @@ const char *ticket_name(const struct ticket *t)
     return t->name;
 }
 
+static int on_gone(sd_event_source *source, int fd, uint32_t revents, void *context)
+{
+    (void) source;
+    (void) fd;
+    (void) revents;
+    ticket_drop(context);
+    return 0;
+}
+
+/* What the client sends is not looked at; that it has gone, without having named its ticket, is. */
 void ticket_fill(struct ticket *t, os_socket take_fd)
 {
     t->fd = take_fd;
+    if (sd_event_add_io(t->server->loop, &t->watch, take_fd, EPOLLRDHUP, on_gone, t) < 0)
+        ticket_drop(t);
 }
 
 os_socket ticket_take(struct server *s, const char *name)
@@ -92,7 +107,7 @@ os_socket ticket_take(struct server *s, const char *name)
         struct ticket *t = container_of(n, struct ticket, link);
 
         if (t->fd != SOCKET_NONE && strcmp(t->name, name) == 0) {
-            os_socket fd = TAKE_FD(t->fd);
+            os_socket fd = TAKE_SOCKET(t->fd);
 
             ticket_drop(t);
             return fd;

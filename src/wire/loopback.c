@@ -62,7 +62,8 @@ static int split(const char *text, char host[LOOPBACK_TEXT_MAX], int *out_is_six
     if (strncmp(text, LOOPBACK_PREFIX, strlen(LOOPBACK_PREFIX)) == 0)
         text += strlen(LOOPBACK_PREFIX);
     *out_is_six = text[0] == '[';
-    text += *out_is_six;
+    if (*out_is_six)
+        text++;
     end = strchr(text, *out_is_six ? ']' : ':');
     n = end ? (size_t) (end - text) : strlen(text);
     if (n == 0 || n >= LOOPBACK_TEXT_MAX || (*out_is_six && !end))
@@ -168,7 +169,7 @@ hcs_result loopback_listen(struct loopback *l, os_socket *out, hcs_error *err)
     if (getsockname(s, &address.any, &size) < 0)
         return cannot(errno, "port of", l, err);
     l->port = ntohs(l->is_six ? address.six.sin6_port : address.four.sin_port);
-    *out = TAKE_FD(s);
+    *out = TAKE_SOCKET(s);
     return HCS_OK;
 }
 
@@ -187,7 +188,7 @@ int loopback_accept(os_socket listener, os_socket *out, int *out_refused)
         return 0;
     }
     socket_set_prompt(s);
-    *out = TAKE_FD(s);
+    *out = TAKE_SOCKET(s);
     return 1;
 }
 

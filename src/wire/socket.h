@@ -28,11 +28,20 @@
 typedef int os_socket; /* on Windows too: see fd.h */
 #define SOCKET_NONE (-1)
 
+/* Move a socket out of a cleanup variable. */
+#define TAKE_SOCKET(s)                                                                             \
+    ({                                                                                             \
+        os_socket *take_at_ = &(s);                                                                \
+        os_socket taken_ = *take_at_;                                                              \
+        *take_at_ = SOCKET_NONE;                                                                   \
+        taken_;                                                                                    \
+    })
+
 /* For _cleanup_(socket_drop): close unless it is SOCKET_NONE. */
 void socket_drop(os_socket *s);
 
-/* A new TCP connection to a struct sockaddr of @size bytes at @address.  A later send waits at most
- * @limit_s.  0, or a negative error of the system. */
+/* A new TCP connection to a struct sockaddr of @size bytes at @address.  Waits at most @limit_s.
+ * 0, or a negative error of the system. */
 int socket_connect(const void *address, size_t size, int limit_s, os_socket *out);
 
 /* Until one of @events (POLLIN, POLLOUT) is true: 1; or @timeout_ms (-1: for ever) are over: 0. */

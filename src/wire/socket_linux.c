@@ -27,7 +27,7 @@ void socket_drop(os_socket *s)
 
 int socket_connect(const void *address, size_t size, int limit_s, os_socket *out)
 {
-    const struct timeval limit = { .tv_sec = limit_s };
+    const struct timeval limit = { .tv_sec = limit_s }, none = { 0 };
     const struct sockaddr *any = address;
     _cleanup_(socket_drop) os_socket s = socket(any->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int r;
@@ -40,6 +40,8 @@ int socket_connect(const void *address, size_t size, int limit_s, os_socket *out
     } while (r < 0 && errno == EINTR);
     if (r < 0)
         return -errno;
+    /* It may become somebody's standard input, which waits as long as it takes. */
+    (void) setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof(none));
     *out = TAKE_FD(s);
     return 0;
 }

@@ -104,7 +104,7 @@ hcs_result varlink_new(os_socket take_fd, size_t in_max, size_t out_max, struct 
     v = calloc(1, sizeof(*v));
     if (!v)
         return fail(err, HCS_E_OUTOFMEMORY, "varlink.new", "no memory for a connection");
-    v->fd = TAKE_FD(fd);
+    v->fd = TAKE_SOCKET(fd);
     v->in_max = in_max;
     v->out_max = out_max;
     v->broken_error = (hcs_error) HCS_ERROR_INIT;
@@ -164,7 +164,7 @@ hcs_result varlink_detach(struct varlink *take_v, os_socket *out, hcs_error *err
     } else {
         r = socket_set_blocking(take_v->fd, 1, err);
         if (r >= 0)
-            *out = TAKE_FD(take_v->fd);
+            *out = TAKE_SOCKET(take_v->fd);
     }
     varlink_drop(take_v);
     return r;

@@ -56,8 +56,8 @@ hcs_result vl_op_new(struct vl_host *host, const char *method, json_t *take_para
         vl_op_unref(op);
         return r;
     }
-    /* An answer that came while the request was being sent is read already, and the connection
-     * does not show it. */
+    /* An answer that came while the request was being sent, or with the answer to a token, is read
+     * already, and nothing more will come that makes the connection readable. */
     if (varlink_ready(op->call.link))
         (void) vl_op_done(op);
     *out = op;

@@ -100,6 +100,8 @@ static hcs_result process_learn(struct vl_process *process, struct varlink_messa
         stdio[i] = TAKE_FD(reply->fds[at]);
     }
     process->id = (uint32_t) value;
+    if (process->host->is_tcp)
+        tcp_stdio_claimed(process->stdio);
     for (size_t i = 0; i < N_ELEMENTS(stdio); i++) {
         if (stdio[i] >= 0) /* over TCP ours have been there from the beginning */
             process->stdio[i] = stdio[i];

@@ -86,6 +86,17 @@ static hcs_result stdio_learn(struct call *c, const char *name, json_t *paramete
     return varlink_detach(TAKE(c->link), out, err);
 }
 
+/* To the program a handle whose reader is gone shall look like a pipe whose reader is gone: EPIPE
+ * and SIGPIPE, which is what it gets when our side has ended its output before.  Not before the
+ * program has it: to the service we would have gone. */
+void tcp_stdio_claimed(const os_socket stdio[3])
+{
+    for (size_t i = HCS_STDOUT; i <= HCS_STDERR; i++) {
+        if (stdio[i] != SOCKET_NONE)
+            socket_end_output(stdio[i]);
+    }
+}
+
 hcs_result tcp_stdio(struct vl_host *host, const char *document, const hcs_stdio *stdio_opt,
                      json_t *parameters, os_socket out[3], hcs_error *err)
 {
@@ -108,10 +119,6 @@ hcs_result tcp_stdio(struct vl_host *host, const char *document, const hcs_stdio
     for (size_t i = 0; r >= 0 && i < 3; i++) {
         if (wanted[i])
             r = stdio_learn(&calls[i], ticket_names[i], parameters, &out[i], err);
-        /* To the program a handle whose reader is gone shall look like a pipe whose reader is gone:
-         * EPIPE and SIGPIPE, which is what it gets when our side has ended its output before. */
-        if (wanted[i] && r >= 0 && i != HCS_STDIN)
-            socket_end_output(out[i]);
     }
     for (size_t i = 0; i < 3; i++) {
         calls[i].answered = false;

@@ -30,4 +30,7 @@ _must_use_ hcs_result tcp_stdio(struct vl_host *host, const char *document,
                                 const hcs_stdio *stdio_opt, json_t *parameters, os_socket out[3],
                                 hcs_error *err);
 
+/* The process has been created: its handles are with it. */
+void tcp_stdio_claimed(const os_socket stdio[3]);
+
 #endif

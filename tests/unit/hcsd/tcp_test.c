@@ -25,6 +25,7 @@
 #include "server.h"
 
 #define CLIENTS_MAX 80
+#define TICKETS 16
 #define TURN_US 10000u
 
 struct fixture {
@@ -57,6 +58,7 @@ static int set_up_with(void **state, uint64_t patience_us, uint64_t ticket_us)
     s->connections_max = 1000;
     s->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     s->ticket_us = ticket_us;
+    s->tickets_max = TICKETS;
     list_init(&s->connections);
     list_init(&s->tickets);
     tcp_init(&s->tcp);
@@ -648,15 +650,33 @@ static void one_ticket_too_many_is_refused_and_the_connection_goes_on(void **sta
     char ticket[64], text[512];
     os_socket one_more, taken;
 
-    for (uint32_t i = 0; i < TICKETS_MAX; i++)
+    for (uint32_t i = 0; i < TICKETS; i++)
         open_stdio(f, friend(f), ticket);
     one_more = friend(f);
     call(one_more, "OpenStdio", "{}");
     hear_failure(f, one_more, "HCS_E_WIN32_BUSY", text);
-    assert_non_null(strstr(text, "64"));
+    assert_non_null(strstr(text, "16 connections"));
     taken = ticket_take(&f->server, ticket);
     socket_drop(&taken);
     open_stdio(f, one_more, ticket);
+}
+
+static void a_ticket_whose_client_has_gone_is_free_at_once(void **state)
+{
+    struct fixture *f = *state;
+    char ticket[64];
+
+    for (size_t i = 0; i < 4; i++) {
+        open_stdio(f, friend(f), ticket);
+        say(f->clients[i], "input that nobody reads"); /* it is there, and the client too */
+    }
+    UNTIL(f, f->server.n_connections == 0);
+    turn(f);
+    assert_int_equal(f->server.n_tickets, 4);
+    shutdown(f->clients[0], SHUT_WR);
+    socket_drop(&f->clients[1]);
+    UNTIL(f, f->server.n_tickets == 2);
+    assert_int_equal(ticket_take(&f->server, "none"), SOCKET_NONE);
 }
 
 static void bytes_sent_before_the_ticket_came_are_refused(void **state)
@@ -739,6 +759,7 @@ int main(void)
         TEST(a_ticket_is_the_connection_itself_and_used_once),
         TEST(a_ticket_that_nobody_names_is_closed),
         TEST(one_ticket_too_many_is_refused_and_the_connection_goes_on),
+        TEST(a_ticket_whose_client_has_gone_is_free_at_once),
         TEST(bytes_sent_before_the_ticket_came_are_refused),
         TEST(a_process_that_cannot_be_created_closes_what_its_tickets_name),
         TEST(a_pipe_over_tcp_is_refused_with_the_way_out),

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "loopback.h"
@@ -170,6 +171,24 @@ static void an_accepted_connection_is_bound_to_the_loopback_device(void **state)
         skip();
 }
 
+static void a_connection_waits_as_long_as_it_takes(void **state)
+{
+    struct pair p = connect_pair("127.0.0.1:0");
+    const int options[] = { SO_SNDTIMEO, SO_RCVTIMEO };
+
+    (void) state;
+    for (size_t i = 0; i < N_ELEMENTS(options); i++) {
+        struct timeval limit = { .tv_sec = 1 };
+        socklen_t size = sizeof(limit);
+
+        assert_int_equal(getsockopt(p.client, SOL_SOCKET, options[i], &limit, &size), 0);
+        assert_int_equal(limit.tv_sec, 0);
+        assert_int_equal(limit.tv_usec, 0);
+    }
+    socket_drop(&p.client);
+    socket_drop(&p.service);
+}
+
 static void nobody_there_says_how_to_begin(void **state)
 {
     struct loopback l;
@@ -240,6 +259,7 @@ int main(void)
         cmocka_unit_test(what_is_no_address_is_refused_by_name),
         cmocka_unit_test(a_connection_carries_bytes_both_ways),
         cmocka_unit_test(an_accepted_connection_is_bound_to_the_loopback_device),
+        cmocka_unit_test(a_connection_waits_as_long_as_it_takes),
         cmocka_unit_test(nobody_there_says_how_to_begin),
         cmocka_unit_test(a_detached_connection_is_bare_and_blocking),
         cmocka_unit_test(bytes_before_the_detachment_are_not_lost_but_refused),
