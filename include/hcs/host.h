@@ -31,6 +31,7 @@ typedef struct hcs_host hcs_host;
  * /run/hcs/hcsd.sock for root, $XDG_RUNTIME_DIR/hcs/hcsd.sock for others.  When
  * nobody answers at the socket, hcsd is started (the program named by $HCS_HCSD, else
  * the installed one); it leaves again when it has had nothing to do for a while.
+ * On Windows there are no such sockets, and without $HCS_HOST NULL means "computecore:".
  *
  * "tcp:127.0.0.1:PORT" (or "tcp:[::1]:PORT"; without the port it is that of the token file) is a
  * service that was started with --tcp, for programs that cannot pass file descriptors.  The token

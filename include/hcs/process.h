@@ -72,7 +72,8 @@ HCS_API HCS_MUST_USE hcs_result hcs_process_open(hcs_system *system, uint32_t pr
 HCS_API uint32_t hcs_process_id(const hcs_process *process);
 
 /**
- * Take our end of a pipe that the document asked for.
+ * Take our end of a pipe that the document asked for.  On Windows it is the pipe that HCS gives,
+ * opened for overlapped use; over TCP a blocking SOCKET, which closesocket() closes.
  *
  * Returns: owned, close it; HCS_POLLABLE_NONE when there is none or it was taken.
  */
