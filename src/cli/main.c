@@ -12,6 +12,11 @@
 #include "output.h"
 
 #define OPTIONS_MAX 24
+#ifdef _WIN32
+#define ADDRESSES "computecore: (the default) or tcp:127.0.0.1:PORT"
+#else
+#define ADDRESSES "unix:/path/to/socket or tcp:127.0.0.1:PORT"
+#endif
 
 const struct command *const commands[] = {
     &cmd_run, &cmd_create, &cmd_start,   &cmd_exec,   &cmd_stop,    &cmd_kill,    &cmd_wait,
@@ -23,8 +28,7 @@ static const char *host_address;
 
 static int is_version_wanted;
 static const struct opt global_options[] = {
-    { "host", 'H', OPT_TEXT, &host_address, "ADDRESS",
-      "the service to talk to: unix:/path/to/socket or tcp:127.0.0.1:PORT" },
+    { "host", 'H', OPT_TEXT, &host_address, "ADDRESS", "the service to talk to: " ADDRESSES },
     { "version", 'v', OPT_FLAG, &is_version_wanted, NULL, "version of hcs" },
 };
 
