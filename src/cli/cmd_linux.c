@@ -8,23 +8,13 @@ static int run(const struct command *self, int argc, char **argv)
     (void) argc;
     (void) argv;
     output_fail(
-        "hcs %s is not there on Windows: create and start a system from a document, and watch "
-        "it with hcs events",
+        "hcs %s is not there on Windows: create and start a system from a document, then hcs exec",
         self->name);
     return self->failure;
 }
 
 const struct command cmd_run = {
     .name = "run",
-    .arguments = "",
-    .summary = "(not on Windows)",
-    .text = "",
-    .failure = STATUS_OURS,
-    .run = run,
-};
-
-const struct command cmd_exec = {
-    .name = "exec",
     .arguments = "",
     .summary = "(not on Windows)",
     .text = "",

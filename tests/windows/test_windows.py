@@ -186,6 +186,45 @@ def test_hcs_exe_watches_all_systems_of_the_host(service, address, run_args):
         p.wait()
 
 
+@pytest.fixture(scope="module", params=ADDRESSES)
+def running(request, service, document, tmp_path_factory):
+    """Address and id of a system that runs."""
+    id = "exec-" + request.param.split(":")[0]
+    create(service, request.param, id, document, tmp_path_factory.mktemp("exec"))
+    service.hcs_exe(request.param, "start", id)
+    yield request.param, id
+    service.hcs("kill", id, check=0)
+
+
+def test_hcs_exe_exec_gives_the_programs_own_status(service, running):
+    for code in (0, 7, 255):
+        service.hcs_exe(running[0], "exec", running[1], "--", "sh", "-c", f"exit {code}", check=code)
+    service.hcs_exe(running[0], "exec", running[1], "--", "sh", "-c", "kill -9 $$", check=137)
+    r = service.hcs_exe(running[0], "exec", running[1], "no-such-program", check=127)
+    assert "no-such-program" in r.stderr
+
+
+def test_hcs_exe_exec_carries_standard_handles(service, running):
+    data = b"0123456789\n" * 300000
+    r = subprocess.run(["wine", str(HCS_EXE), "-H", running[0], "exec", running[1], "--", "sh", "-c", "cat; echo last words >&2"],
+                       env=service.wine_env, input=data, capture_output=True, timeout=120)
+    assert (r.returncode, r.stdout, r.stderr) == (0, data, b"last words\n")
+
+
+def test_hcs_exe_exec_ends_with_the_program_though_its_input_goes_on(service, running):
+    with subprocess.Popen(["sleep", "1000"], stdout=subprocess.PIPE) as silent:
+        r = subprocess.run(["wine", str(HCS_EXE), "-H", running[0], "exec", running[1], "--", "echo", "done"], env=service.wine_env,
+                           stdin=silent.stdout, stdout=subprocess.PIPE, timeout=60)
+        silent.kill()
+    assert (r.returncode, r.stdout) == (0, b"done\n")
+
+
+@pytest.mark.parametrize("command", ["run", "rootfs"])
+def test_what_is_not_there_says_so(service, command):
+    r = service.wine(HCS_EXE, command, "--", "true")
+    assert r.returncode in (1, 125) and "not there on Windows" in r.stderr
+
+
 def test_hcs_exe_waits_for_the_end(service, document, tmp_path):
     create(service, "tcp:127.0.0.1", "waited", document, tmp_path)
     service.hcs_exe("tcp:127.0.0.1", "start", "waited")

@@ -1,0 +1,216 @@
+/* program_windows.c - runs a program in a system as if it were ours, on Windows.
+ *
+ * Owns the pipes of the program and a thread for each, which carries the bytes between it and our
+ * own standard handles.  Used by exec.  Promises that what the program wrote before it ended is
+ * written before we end, and that Ctrl-C is the program's: the third one kills it.
+ */
+#include "program.h"
+
+#define WIN32_LEAN_AND_MEAN
+#include <winsock2.h>
+
+#include <windows.h>
+
+#include "report.h"
+
+#define INTERRUPTS_MAX 3
+#define SIGNAL_INT 2
+#define SIGNAL_KILL 9
+#define LAST_WORDS_MS 1000 /* of silence, after the program has ended */
+#define LANE_BYTES 65536
+
+/* ---- Ctrl-C ---- */
+
+/* Whom it is for; the system calls us on a thread of its own. */
+static struct {
+    SRWLOCK lock;
+    hcs_process *process;
+    unsigned times;
+} interrupted = { SRWLOCK_INIT, NULL, 0 };
+
+static BOOL WINAPI on_console(DWORD what)
+{
+    hcs_error err = HCS_ERROR_INIT;
+    int number = SIGNAL_INT;
+
+    if (what != CTRL_C_EVENT && what != CTRL_BREAK_EVENT)
+        return FALSE;
+    AcquireSRWLockExclusive(&interrupted.lock);
+    if (++interrupted.times >= INTERRUPTS_MAX) {
+        output_fail("third Ctrl-C: killing the process");
+        interrupted.times = 0;
+        number = SIGNAL_KILL;
+    }
+    if (interrupted.process && hcs_process_signal(interrupted.process, number, &err) < 0 &&
+        hcs_result_class(err.code) != HCS_CLASS_ALREADY_STOPPED)
+        output_error(&err, NULL);
+    ReleaseSRWLockExclusive(&interrupted.lock);
+    return TRUE;
+}
+
+static void interrupts_are_for(hcs_process *process_opt)
+{
+    AcquireSRWLockExclusive(&interrupted.lock);
+    interrupted.process = process_opt;
+    ReleaseSRWLockExclusive(&interrupted.lock);
+}
+
+int program_init(struct program *p, hcs_host *host, enum program_third third)
+{
+    *p = (struct program){ .host = host, .third = third };
+    SetConsoleCtrlHandler(on_console, TRUE);
+    return 0;
+}
+
+void program_done(struct program *p)
+{
+    interrupts_are_for(NULL);
+    hcs_process_close(p->process);
+}
+
+/* ---- carrying ---- */
+
+/* One direction of one handle.  Of a lane whose thread still waits when the program has ended,
+ * nothing is touched any more: the thread ends with us. */
+struct lane {
+    HANDLE ours;
+    HANDLE theirs; /* opened for overlapped use */
+    int is_input;
+    HANDLE thread;
+    volatile LONG64 moved;
+};
+
+static int is_socket(HANDLE handle)
+{
+    int type, size = sizeof type;
+
+    return getsockopt((SOCKET) handle, SOL_SOCKET, SO_TYPE, (char *) &type, &size) == 0;
+}
+
+static void theirs_close(HANDLE handle)
+{
+    if (is_socket(handle))
+        closesocket((SOCKET) handle);
+    else
+        CloseHandle(handle);
+}
+
+/* Bytes moved by what was begun with @o; 0 when it failed or came to the end. */
+static DWORD finish(HANDLE handle, BOOL done, OVERLAPPED *o)
+{
+    DWORD n = 0;
+
+    if (!done && GetLastError() != ERROR_IO_PENDING)
+        return 0;
+    return GetOverlappedResult(handle, o, &n, TRUE) ? n : 0;
+}
+
+static void carry_input(struct lane *l, HANDLE event, char *buffer)
+{
+    DWORD n, at, put;
+
+    while (ReadFile(l->ours, buffer, LANE_BYTES, &n, NULL) && n > 0) {
+        for (at = 0; at < n; at += put) {
+            OVERLAPPED o = { .hEvent = event };
+
+            put = finish(l->theirs, WriteFile(l->theirs, buffer + at, n - at, NULL, &o), &o);
+            if (put == 0)
+                return;
+        }
+    }
+}
+
+static void carry_output(struct lane *l, HANDLE event, char *buffer)
+{
+    DWORD n, at, put;
+
+    for (;;) {
+        OVERLAPPED o = { .hEvent = event };
+
+        n = finish(l->theirs, ReadFile(l->theirs, buffer, LANE_BYTES, NULL, &o), &o);
+        if (n == 0)
+            return;
+        for (at = 0; at < n; at += put)
+            if (!WriteFile(l->ours, buffer + at, n - at, &put, NULL) || put == 0)
+                return;
+        InterlockedAdd64(&l->moved, n);
+    }
+}
+
+static DWORD WINAPI lane_main(void *context)
+{
+    struct lane *l = context;
+    HANDLE event = CreateEventW(NULL, TRUE, FALSE, NULL);
+    char *buffer = malloc(LANE_BYTES);
+
+    if (event && buffer && l->is_input)
+        carry_input(l, event, buffer);
+    else if (event && buffer)
+        carry_output(l, event, buffer);
+    free(buffer);
+    CloseHandle(event);
+    theirs_close(l->theirs); /* the end is passed on */
+    return 0;
+}
+
+static void lane_begin(struct lane *l, hcs_process *process, hcs_stdio_which which)
+{
+    static const DWORD ours[] = { STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE };
+
+    *l = (struct lane){ .ours = GetStdHandle(ours[which]),
+                        .theirs = hcs_process_take_stdio(process, which),
+                        .is_input = which == HCS_STDIN };
+    if (!l->theirs)
+        return;
+    l->thread = CreateThread(NULL, 0, lane_main, l, 0, NULL);
+    if (!l->thread)
+        theirs_close(l->theirs);
+}
+
+/* What the program said before it ended, to the last byte; who else has its handles, as a program
+ * that it has left behind, is listened to for a moment only. */
+static void take_last_words(struct lane *out, struct lane *err)
+{
+    HANDLE both[2];
+    DWORD n = 0;
+    LONG64 before;
+
+    if (out->thread)
+        both[n++] = out->thread;
+    if (err->thread)
+        both[n++] = err->thread;
+    do
+        before = out->moved + err->moved;
+    while (n > 0 && WaitForMultipleObjects(n, both, TRUE, LAST_WORDS_MS) == WAIT_TIMEOUT &&
+           out->moved + err->moved != before);
+}
+
+/* ---- the life of the program ---- */
+
+int program_run(struct program *p, const char *parameters)
+{
+    static struct lane lanes[3]; /* their threads may outlive this call */
+    _cleanup_(free_dropp) char *piped = program_with_pipes(parameters);
+    hcs_error err = HCS_ERROR_INIT;
+    hcs_exit report = HCS_EXIT_INIT;
+
+    if (!piped) {
+        output_fail("not enough memory");
+        return STATUS_OURS;
+    }
+    if (hcs_process_create(p->system, piped, NULL, &p->process, NULL, &err) < 0) {
+        output_error(&err, NULL);
+        return report_failure_status(err.code);
+    }
+    interrupts_are_for(p->process);
+    for (hcs_stdio_which which = HCS_STDIN; which <= HCS_STDERR; which++)
+        lane_begin(&lanes[which], p->process, which);
+    if (hcs_process_wait(p->process, -1, &report, &err) < 0) {
+        output_error(&err, NULL);
+        return STATUS_OURS;
+    }
+    take_last_words(&lanes[HCS_STDOUT], &lanes[HCS_STDERR]);
+    if (report.how != HCS_EXIT_CODE && report.how != HCS_EXIT_SIGNAL)
+        output_fail("how the program ended is not known: %s", report.reason);
+    return report_exit_status(&report);
+}
