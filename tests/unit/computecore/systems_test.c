@@ -101,6 +101,7 @@ static void a_failed_create_leaves_nothing(void **state)
 static void a_refused_registration_releases_everything(void **state)
 {
     hcs_system *system = NULL;
+    char *list = NULL;
     hcs_op *op = NULL;
 
     (void) state;
@@ -115,6 +116,9 @@ static void a_refused_registration_releases_everything(void **state)
     provider_wait_idle();
     assert_int_equal(provider_counts().systems, 0);
     assert_int_equal(provider_counts().operations, 0);
+    OK(hcs_host_enumerate(host, NULL, &list, &err)); /* nobody is left with a system */
+    assert_null(strstr(list, "\"State\":\"Created\""));
+    hcs_string_free(list);
     provider_add_system("there", "me", "Running");
     provider_fail_next("HcsSetComputeSystemCallback", HCS_E_ACCESS_DENIED, 0, NULL);
     FAILS(hcs_system_open(host, "there", &system, &err), HCS_E_ACCESS_DENIED);
@@ -242,6 +246,11 @@ static void a_completion_that_comes_twice_counts_once(void **state)
         snprintf(id, sizeof id, "twice-%d", i);
         OK(hcs_system_create(host, id, "{}", &system, &op, &err));
         OK(hcs_op_wait(op, DEADLINE_MS, &err));
+        hcs_op_close(op);
+        provider_fail_next("HcsStartComputeSystem", 0, HCS_E_IMAGE_MISMATCH,
+                           "{\"ErrorMessage\":\"which must be freed\"}");
+        OK(hcs_system_start(system, &op, &err));
+        FAILS(hcs_op_wait(op, DEADLINE_MS, &err), HCS_E_IMAGE_MISMATCH);
         hcs_op_close(op);
         hcs_system_close(system);
         provider_forget_system(id);
