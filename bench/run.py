@@ -99,24 +99,30 @@ def cycle(service, rootfs):
     bare = [[*base, "create", "--bundle", str(bundle), "bare"], [*base, "start", "bare"], [*base, "exec", "bare", "true"],
             [*base, "delete", "--force", "bare"]]
     ours = [[hcs, "run", "--rm", "--rootfs", str(rootfs), "--", "true"]]
-    a, b, c = [], [], []
-    podman = shutil.which("podman")
-    for i in range(rounds + 5):
-        x, y = timed(ours, env=service.env), timed(bare)
-        if i >= 5:
-            a.append(x)
-            b.append(y)
-        if podman and i < 10:
-            c.append(timed([[podman, "run", "--rm", "--network", "none", "--ulimit", "nofile=1024:1024", "--ulimit",
-                            "nproc=4096:4096", "--rootfs", str(rootfs), "true"]]))
+    a, b = in_turn(lambda: timed(ours, env=service.env), lambda: timed(bare), rounds)
     print(f"hcs run -- true:                       {text(quantiles(a))}")
     print(f"bare {oci['runtime']['name']} create, start, exec, delete: {text(quantiles(b))}")
     print(f"  ratio, median of {rounds} pairs:          {statistics.median(x / y for x, y in zip(a, b)):.2f}")
-    if podman:
-        print(f"podman run --rm --rootfs -- true:      {text(quantiles(c))}")
-        print(f"  podman / hcs, medians:               {statistics.median(c) / statistics.median(a):.1f}")
-    else:
+    podman = shutil.which("podman")
+    if not podman:
         print("podman is not installed: not compared")
+        return
+    theirs = [[podman, "run", "--rm", "--network", "none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096",
+               "--rootfs", str(rootfs), "true"]]
+    # In rows of ten: what a container leaves the kernel to clean up slows down the next one, so that each is to meet
+    # its own remains and not the other's.
+    blocks = [([timed(ours, env=service.env) for _ in range(10)], [timed(theirs) for _ in range(10)])
+              for _ in range(max(rounds // 20, 3))]
+    print(f"hcs run -- true, ten in a row:         {text(quantiles([t for a, _ in blocks for t in a]))}")
+    print(f"podman run --rm --rootfs -- true:      {text(quantiles([t for _, b in blocks for t in b]))}")
+    ratios = [statistics.median(b) / statistics.median(a) for a, b in blocks]
+    print(f"  podman / hcs, {len(ratios)} times ten:           {', '.join(f'{r:.1f}' for r in ratios)}")
+
+
+def in_turn(one, other, rounds):
+    """Times of two ways, taken in turn; the first five pairs only warm up."""
+    pairs = [(one(), other()) for _ in range(rounds + 5)][5:]
+    return [x for x, _ in pairs], [y for _, y in pairs]
 
 
 def hide_unified():

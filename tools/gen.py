@@ -80,9 +80,19 @@ def conformance_doc(path):
         print(f"| C{number} | {name.replace('_', ' ')} | {begin.lower()} |")
 
 
+def flat_doc(path):
+    source = pathlib.Path(path).read_text(encoding="utf-8")
+    print("# Promises of the flat API\n")
+    print("Each is a test of `tests/compat/flat.c`, over libcomputecore, run against every driver: `fake` (scripted), `plain`")
+    print("(isolation none) and `oci` (real containers). Generated from it by `tools/gen.py flat-doc`.\n")
+    print("| number | promise | begins with a system that is |\n|---|---|---|")
+    for begin, number, name in re.findall(r"^\s+(CREATED|RUNNING)\(f(\d+)_(\w+)\),$", source, re.M):
+        print(f"| F{number} | {name.replace('_', ' ')} | {begin.lower()} |")
+
+
 if __name__ == "__main__":
     calls = {"error-codes": error_codes, "tables": tables, "varlink": varlink, "errors-doc": errors_doc,
-             "conformance-doc": conformance_doc}
+             "conformance-doc": conformance_doc, "flat-doc": flat_doc}
     if len(sys.argv) < 3 or sys.argv[1] not in calls:
         sys.exit(__doc__)
     calls[sys.argv[1]](*sys.argv[2:])

@@ -256,7 +256,7 @@ static int adopt(struct keeper *k, struct command *c)
     if (find_living(k, pid) || is_program(k, pid))
         return EEXIST;
     if (!is_own_child(pid) && !end)
-        return ECHILD;
+        return sweep_is_descendant(pid) ? EAGAIN : ECHILD;
     c->process->pid = pid;
     c->process->state = PROCESS_LIVING;
     c->answer.pid = pid;
@@ -266,13 +266,10 @@ static int adopt(struct keeper *k, struct command *c)
     return 0;
 }
 
-static void program_ended(struct keeper *k, struct command *c, uint32_t status)
+static void command_done(struct keeper *k, struct command *c)
 {
     c->state = COMMAND_DONE;
-    c->answer.status = status;
     if (c->process) {
-        if (status == 0)
-            c->answer.error = adopt(k, c);
         if (c->process->state == PROCESS_RESERVED) {
             care_release(c->process);
             c->process = NULL;
@@ -285,6 +282,35 @@ static void program_ended(struct keeper *k, struct command *c, uint32_t status)
     if (c->process)
         c->process->held = 0;
     c->state = COMMAND_FREE;
+}
+
+static void adopt_or_wait(struct keeper *k, struct command *c)
+{
+    int error = adopt(k, c);
+
+    c->pid = 0;
+    c->state = COMMAND_ADOPTING;
+    if (error == EAGAIN)
+        return;
+    c->answer.error = error;
+    command_done(k, c);
+}
+
+static void program_ended(struct keeper *k, struct command *c, uint32_t status)
+{
+    c->answer.status = status;
+    if (c->process && status == 0)
+        adopt_or_wait(k, c);
+    else
+        command_done(k, c);
+}
+
+/* Somebody has ended: children of his are the keeper's now. */
+static void adopt_waiting(struct keeper *k)
+{
+    for (size_t i = 0; i < KEEPER_COMMANDS_MAX; i++)
+        if (k->commands[i].state == COMMAND_ADOPTING)
+            adopt_or_wait(k, &k->commands[i]);
 }
 
 /* ---- reaping ---- */
@@ -313,8 +339,10 @@ static void reaped(struct keeper *k, const struct stranger *end)
         return;
     }
     care_took_on(k);
-    if (k->n_awaiting)
+    if (k->n_awaiting) {
         stranger_keep(k, end);
+        adopt_waiting(k);
+    }
 }
 
 static void nobody_left(struct keeper *k)

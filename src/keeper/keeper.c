@@ -201,10 +201,14 @@ int main(int argc, char **argv)
         return 0;
     if (argc == 2 && !strcmp(argv[1], "--init"))
         return init_main();
+    if (argc >= 4 && !strcmp(argv[1], "--enter"))
+        return enter_main(argv + 2);
     if (argc == 3 && !strcmp(argv[1], "--keep"))
         return keep(argv[2], 0);
     if (argc == 4 && !strcmp(argv[1], "--keep") && !strcmp(argv[3], "--hide-unified"))
         return keep(argv[2], 1);
-    complain("one of --keep RUN_DIR [--hide-unified], --init, --true is needed", "", 0);
+    complain("one of --keep RUN_DIR [--hide-unified], --init, --enter DIRECTORY PROGRAM, --true is "
+             "needed",
+             "", 0);
     return 2;
 }

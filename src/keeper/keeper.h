@@ -28,7 +28,9 @@ struct process {
     uint8_t told;      /* its exit, to the present connection */
 };
 
-enum command_state { COMMAND_FREE, COMMAND_RUNNING, COMMAND_DONE };
+/* ADOPTING: the program has ended well, and what it left behind is not the keeper's child yet,
+ * because a parent in between is still ending (`crun run --detach` has one). */
+enum command_state { COMMAND_FREE, COMMAND_RUNNING, COMMAND_ADOPTING, COMMAND_DONE };
 
 /* A command that waits for its end, or for room on the connection for its answer. */
 struct command {
@@ -85,18 +87,26 @@ void care_forget(struct keeper *k, uint32_t number);
 
 /* sweep.c */
 size_t sweep_signal(struct keeper *k, int signal, int *out_error);
+int sweep_is_descendant(pid_t pid); /* now; the number may be somebody else's soon */
 
 /* start.c */
 struct program {
     char *const *argv;
     char *const *environment;
     const char *directory; /* "" as it is */
-    const int *fds;        /* three, or NULL: /dev/null */
-    int is_own;            /* in a session of its own, and never to outlive the keeper */
+    const int *fds; /* its descriptors from 0 on; without any the first three are /dev/null */
+    size_t n_fds;   /* 0, 3 or 4 */
+    int is_own;     /* in a session of its own, and never to outlive the keeper */
 };
 
 /* 0, or the errno of the step that *@out_step then names. */
 int start_program(const struct program *what, pid_t *out_pid, int *out_step);
+
+/* Become a program, found by the PATH of @environment; returns only when that failed: why not. */
+int start_become(char *const argv[], char *const environment[]);
+
+/* enter.c */
+int enter_main(char **argv);
 
 /* talk.c */
 void talk_accept(struct keeper *k);

@@ -24,6 +24,7 @@
 #include "fd.h"
 #include "launch.h"
 
+#define FDS_MAX 4 /* in one message */
 #define LOG_TAIL 160
 #define TURN_MAX 64                /* messages taken before others on the loop have their turn */
 #define END_GRACE_US (1000 * 1000) /* from the end of the connection to that of the keeper */
@@ -266,9 +267,9 @@ static void receive(struct link *l, int most)
 
 /* 0 or an errno. */
 static int transmit(struct link *l, const struct keeper_header *header,
-                    const struct buf *strings_opt, const int *fds_opt)
+                    const struct buf *strings_opt, const int *fds, size_t n_fds)
 {
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(3 * sizeof(int))] = { 0 };
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(FDS_MAX * sizeof(int))] = { 0 };
     struct keeper_header copy = *header;
     struct iovec parts[2] = {
         { .iov_base = &copy, .iov_len = sizeof(copy) },
@@ -279,16 +280,17 @@ static int transmit(struct link *l, const struct keeper_header *header,
 
     if (l->fd < 0)
         return ECONNRESET;
-    if (fds_opt) {
+    assert(n_fds <= FDS_MAX);
+    if (n_fds) {
         struct cmsghdr *c;
 
         message.msg_control = control;
-        message.msg_controllen = sizeof(control);
+        message.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
         c = CMSG_FIRSTHDR(&message);
         c->cmsg_level = SOL_SOCKET;
         c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(3 * sizeof(int));
-        memcpy(CMSG_DATA(c), fds_opt, 3 * sizeof(int));
+        c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+        memcpy(CMSG_DATA(c), fds, n_fds * sizeof(int));
     }
     return sendmsg(l->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? errno : 0;
 }
@@ -306,14 +308,14 @@ static int send_ack(struct link *l, uint32_t number)
 {
     const struct keeper_header header = { .type = KEEPER_ACK, .number = number };
 
-    return transmit(l, &header, NULL, NULL);
+    return transmit(l, &header, NULL, NULL, 0);
 }
 
 static int send_quit(struct link *l)
 {
     const struct keeper_header header = { .type = KEEPER_QUIT };
 
-    return transmit(l, &header, NULL, NULL);
+    return transmit(l, &header, NULL, NULL, 0);
 }
 
 /* Whatever else went wrong with sending, the receiving end will notice. */
@@ -529,8 +531,8 @@ static hcs_result send_failed(const struct link *l, int error, hcs_error *err)
                    "command to the keeper of '%s'", l->run_dir);
 }
 
-static hcs_result outgoing_send(struct link *l, const struct outgoing *o, const int *fds_opt,
-                                hcs_error *err)
+static hcs_result outgoing_send(struct link *l, const struct outgoing *o, const int *fds,
+                                size_t n_fds, hcs_error *err)
 {
     int error;
 
@@ -545,11 +547,11 @@ static hcs_result outgoing_send(struct link *l, const struct outgoing *o, const 
     if (o->result < 0)
         return fail(err, o->result, "link.send", "no memory for %zu bytes to the keeper of '%s'",
                     o->size, l->run_dir);
-    error = transmit(l, &o->header, &o->strings, fds_opt);
+    error = transmit(l, &o->header, &o->strings, fds, n_fds);
     return error ? send_failed(l, error, err) : HCS_OK;
 }
 
-hcs_result link_run(struct link *l, uint32_t tag, char *const argv[], const int *fds_opt,
+hcs_result link_run(struct link *l, uint32_t tag, char *const argv[], const int *fds, size_t n_fds,
                     uint32_t number, const char *pid_file_opt, hcs_error *err)
 {
     _cleanup_(outgoing_done) struct outgoing o;
@@ -559,7 +561,7 @@ hcs_result link_run(struct link *l, uint32_t tag, char *const argv[], const int 
     outgoing_init(&o, KEEPER_RUN, tag, number);
     outgoing_add(&o, pid_file_opt ? pid_file_opt : "");
     outgoing_add_all(&o, argv);
-    return outgoing_send(l, &o, fds_opt, err);
+    return outgoing_send(l, &o, fds, n_fds, err);
 }
 
 hcs_result link_spawn(struct link *l, uint32_t tag, uint32_t number, const char *directory_opt,
@@ -579,12 +581,12 @@ hcs_result link_spawn(struct link *l, uint32_t tag, uint32_t number, const char 
     outgoing_add(&o, count);
     outgoing_add_all(&o, argv);
     outgoing_add_all(&o, environment);
-    return outgoing_send(l, &o, fds, err);
+    return outgoing_send(l, &o, fds, 3, err);
 }
 
 static hcs_result send_signal(struct link *l, const struct keeper_header *header, hcs_error *err)
 {
-    int error = transmit(l, header, NULL, NULL);
+    int error = transmit(l, header, NULL, NULL, 0);
 
     return error ? send_failed(l, error, err) : HCS_OK;
 }

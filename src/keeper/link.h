@@ -46,10 +46,11 @@ _must_use_ hcs_result link_start(sd_event *loop, const char *program, const char
  * has too many commands to take before this one.  HCS_E_CONNECTION_CLOSED: it is gone; `lost`
  * comes.
  *
- * @argv is NULL-terminated; @fds_opt are three or NULL (/dev/null); @pid_file_opt see KEEPER_RUN.
+ * @argv is NULL-terminated; @fds are 3, 4 or none (then /dev/null); @pid_file_opt see KEEPER_RUN.
  */
-_must_use_ hcs_result link_run(struct link *l, uint32_t tag, char *const argv[], const int *fds_opt,
-                               uint32_t number, const char *pid_file_opt, hcs_error *err);
+_must_use_ hcs_result link_run(struct link *l, uint32_t tag, char *const argv[], const int *fds,
+                               size_t n_fds, uint32_t number, const char *pid_file_opt,
+                               hcs_error *err);
 _must_use_ hcs_result link_spawn(struct link *l, uint32_t tag, uint32_t number,
                                  const char *directory_opt, char *const argv[],
                                  char *const environment[], const int fds[3], hcs_error *err);

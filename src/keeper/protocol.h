@@ -24,9 +24,9 @@
 enum keeper_message {
     /* hcsd to keeper; each is answered by one KEEPER_DONE with the same tag, but ACK and QUIT by
        none */
-    KEEPER_RUN = 1, /* run a program to its end.  strings: pid file ("" none), argv...  fds: 0 or 3.
-                     * `number`: when the program ends with 0 and there is a pid file, the pid in it
-                     * becomes process `number` */
+    KEEPER_RUN = 1, /* run a program to its end.  strings: pid file ("" none), argv...  fds: 0, 3 or
+                     * 4, the last becomes its descriptor 3.  `number`: when the program ends with 0
+                     * and there is a pid file, the pid in it becomes process `number` */
     KEEPER_SPAWN = 2,  /* start process `number` as a child.  strings: directory ("" as it is), how
                           many arguments (decimal), argv..., environment...  fds: 3 */
     KEEPER_SIGNAL = 3, /* send signal `value` to process `number` */
@@ -58,8 +58,19 @@ enum keeper_message {
                        * connection, after READY */
 };
 
-/* Where a SPAWN failed. */
+/* Where a SPAWN, or a --enter, failed.  EXEC fails with ELIBACC when the program is there and the
+ * interpreter or loader that it names is not. */
 enum keeper_step { KEEPER_STEP_FORK = 1, KEEPER_STEP_DIRECTORY = 2, KEEPER_STEP_EXEC = 3 };
+
+/* What `hcs-keeper --enter DIRECTORY PROGRAM [ARGUMENT...]` says on its descriptor 3, a
+ * SOCK_SEQPACKET socket: first one with `step` 0, I am there; then nothing more, and the end of the
+ * connection, when it has become the program; else why not.  The runtime's word that it has
+ * started something is no sign that the program runs. */
+struct keeper_report {
+    int32_t step;
+    int32_t error;
+};
+#define KEEPER_REPORT_FD 3
 
 struct keeper_header {
     uint32_t type;

@@ -18,11 +18,6 @@
 
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-struct report {
-    int step;
-    int error;
-};
-
 static const char *path_of(char *const environment[])
 {
     for (; *environment; environment++)
@@ -31,51 +26,60 @@ static const char *path_of(char *const environment[])
     return PATH_DEFAULT;
 }
 
-/* Try one directory of a PATH; returns only when that failed. */
-static int exec_in(const char *directory, size_t length, const struct program *what)
+/* The kernel says of a missing interpreter what it says of a missing program. */
+static int try_exec(const char *path, char *const argv[], char *const environment[])
 {
-    size_t name_length = strlen(what->argv[0]);
+    int error;
+
+    execve(path, argv, environment);
+    error = errno;
+    return error == ENOENT && access(path, F_OK) == 0 ? ELIBACC : error;
+}
+
+/* Try one directory of a PATH; returns only when that failed. */
+static int exec_in(const char *directory, size_t length, char *const argv[],
+                   char *const environment[])
+{
+    size_t name_length = strlen(argv[0]);
     char path[PATH_MAX];
 
     if (length + name_length + 2 > sizeof(path))
         return ENAMETOOLONG;
     memcpy(path, directory, length);
     path[length] = '/';
-    memcpy(path + length + 1, what->argv[0], name_length + 1);
-    execve(path, what->argv, what->environment);
-    return errno;
+    memcpy(path + length + 1, argv[0], name_length + 1);
+    return try_exec(path, argv, environment);
 }
 
 /* Like execvpe(), but by the PATH of the program's own environment, and without a shell for files
- * that the kernel does not take.  Returns the errno of why not. */
-static int exec_search(const struct program *what)
+ * that the kernel does not take. */
+int start_become(char *const argv[], char *const environment[])
 {
     int error = ENOENT;
 
-    if (!*what->argv[0])
+    if (!*argv[0])
         return ENOENT;
-    if (strchr(what->argv[0], '/')) {
-        execve(what->argv[0], what->argv, what->environment);
-        return errno;
-    }
-    for (const char *from = path_of(what->environment);; from = strchr(from, ':') + 1) {
+    if (strchr(argv[0], '/'))
+        return try_exec(argv[0], argv, environment);
+    for (const char *from = path_of(environment);; from = strchr(from, ':') + 1) {
         size_t length = strcspn(from, ":");
-        int why = exec_in(length ? from : ".", length ? length : 1, what);
+        int why = exec_in(length ? from : ".", length ? length : 1, argv, environment);
+        int goes_on = why == ENOENT || why == ENOTDIR || why == EACCES || why == ELIBACC;
 
         /* What stands in the way in one directory says more than its absence in the next. */
         if (why != ENOENT && why != ENOTDIR && error == ENOENT)
             error = why;
-        if (why != ENOENT && why != ENOTDIR && why != EACCES)
+        if (!goes_on)
             return why;
         if (!from[length])
             return error;
     }
 }
 
-static int set_stdio(const int *fds)
+static int set_descriptors(const int *fds, size_t n_fds)
 {
-    for (int i = 0; i < 3; i++) {
-        int fd = fds ? fds[i] : open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int i = 0; i < (n_fds ? (int) n_fds : 3); i++) {
+        int fd = n_fds ? fds[i] : open("/dev/null", O_RDWR | O_CLOEXEC);
 
         if (fd < 0 || dup2(fd, i) < 0)
             return errno;
@@ -84,7 +88,7 @@ static int set_stdio(const int *fds)
 }
 
 /* In the child; returns what to report. */
-static struct report become(const struct program *what, pid_t keeper)
+static struct keeper_report become(const struct program *what, pid_t keeper)
 {
     sigset_t none;
     int error;
@@ -96,26 +100,26 @@ static struct report become(const struct program *what, pid_t keeper)
             _exit(127); /* the keeper died before the line above */
     }
     umask(022);
-    error = set_stdio(what->fds);
+    error = set_descriptors(what->fds, what->n_fds);
     if (error)
-        return (struct report){ KEEPER_STEP_FORK, error };
+        return (struct keeper_report){ KEEPER_STEP_FORK, error };
     if (*what->directory && chdir(what->directory) < 0)
-        return (struct report){ KEEPER_STEP_DIRECTORY, errno };
+        return (struct keeper_report){ KEEPER_STEP_DIRECTORY, errno };
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    return (struct report){ KEEPER_STEP_EXEC, exec_search(what) };
+    return (struct keeper_report){ KEEPER_STEP_EXEC, start_become(what->argv, what->environment) };
 }
 
 static _Noreturn void run_child(const struct program *what, pid_t keeper, int report_fd)
 {
-    struct report report = become(what, keeper);
+    struct keeper_report report = become(what, keeper);
 
     _exit(write(report_fd, &report, sizeof(report)) == sizeof(report) ? 127 : 126);
 }
 
 int start_program(const struct program *what, pid_t *out_pid, int *out_step)
 {
-    struct report report = { KEEPER_STEP_FORK, 0 };
+    struct keeper_report report = { KEEPER_STEP_FORK, 0 };
     pid_t keeper = getpid(), pid;
     int ends[2];
     ssize_t n;

@@ -18,6 +18,7 @@
 
 #define SWEEP_MAX 4096
 #define ROUNDS_MAX 8
+#define GENERATIONS_MAX 8
 
 struct found {
     pid_t pid;
@@ -173,6 +174,18 @@ static pid_t parent_of(pid_t pid)
     for (at += 4; *at >= '0' && *at <= '9'; at++)
         parent = parent * 10 + (*at - '0');
     return parent;
+}
+
+int sweep_is_descendant(pid_t pid)
+{
+    pid_t self = getpid();
+
+    for (int i = 0; i < GENERATIONS_MAX && pid > 1; i++) {
+        pid = parent_of(pid);
+        if (pid == self)
+            return 1;
+    }
+    return 0;
 }
 
 /* Somebody else's child may be reaped and its number given away at any time: take hold of it

@@ -15,7 +15,7 @@
 
 #include "attr.h"
 
-#define FDS_MAX 8   /* received at once; three are used */
+#define FDS_MAX 8   /* received at once; four are used */
 #define TURN_MAX 32 /* messages taken before the keeper looks at its processes again */
 
 /* One message as it came. */
@@ -232,7 +232,8 @@ static int run_begin(struct keeper *k, const struct message *m, struct command *
         .argv = m->strings + 1,
         .environment = environ,
         .directory = "",
-        .fds = m->n_fds ? m->fds : NULL,
+        .fds = m->fds,
+        .n_fds = m->n_fds,
     };
     int error = 0;
 
@@ -259,7 +260,7 @@ static int do_run(struct keeper *k, const struct message *m)
     struct command *c = command_find_free(k);
     int error, step = 0;
 
-    if (m->header.n_strings < 2 || (m->n_fds != 0 && m->n_fds != 3))
+    if (m->header.n_strings < 2 || (m->n_fds != 0 && m->n_fds != 3 && m->n_fds != 4))
         return 0;
     error = run_begin(k, m, c, &step);
     if (error) {
@@ -299,6 +300,7 @@ static int spawn_begin(struct keeper *k, const struct message *m, size_t n_argum
                                      .environment = environment,
                                      .directory = m->strings[0],
                                      .fds = m->fds,
+                                     .n_fds = m->n_fds,
                                      .is_own = 1 };
     struct process *p;
     int error = 0;

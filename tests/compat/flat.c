@@ -359,6 +359,50 @@ static void f09_the_exit_can_be_waited_for(void **state)
     OK(HcsWaitForComputeSystemExit(life->system, 0, NULL));
 }
 
+static void f10_a_failed_start_ends_the_system_and_tells_so(void **state)
+{
+    struct life *life = *state;
+    HCS_SYSTEM system = NULL;
+    char id[80];
+
+    if (!is_fake()) {
+        print_message("nothing makes the start of a real container fail\n");
+        skip();
+    }
+    snprintf(id, sizeof id, "%s-fails", life->id);
+    OK(CALL(HcsCreateComputeSystem(
+        wide(id),
+        u"{\"SchemaVersion\":{\"Major\":2,\"Minor\":1},\"Container\":{\"GuestOs\":{\"HostName\":"
+        u"\"fail-start\"},\"Storage\":{\"Path\":\"/\"}}}",
+        op, NULL, &system)));
+    OK(HcsSetComputeSystemCallback(system, HcsEventOptionNone, &life->events, record_event));
+    assert_true(CALL(HcsStartComputeSystem(system, op, NULL)) < 0);
+    has(expect(&life->events, 0, HcsEventSystemExited)->data, "ExitType", "UnexpectedExit");
+    HcsCloseComputeSystem(system);
+}
+
+static void f11_a_hundred_handles_hear_of_one_exit_once_each(void **state)
+{
+    enum { N = 100 };
+    struct life *life = *state;
+    struct recorder *seen = calloc(N, sizeof *seen);
+    HCS_SYSTEM handles[N];
+
+    for (size_t i = 0; i < N; i++) {
+        recorder_init(&seen[i]);
+        OK(HcsOpenComputeSystem(wide(life->id), GENERIC_ALL, &handles[i]));
+        OK(HcsSetComputeSystemCallback(handles[i], HcsEventOptionNone, &seen[i], record_event));
+    }
+    OK(CALL(HcsTerminateComputeSystem(life->system, op, NULL)));
+    for (size_t i = 0; i < N; i++) {
+        expect(&seen[i], 0, HcsEventSystemExited);
+        HcsCloseComputeSystem(handles[i]);
+        assert_int_equal(seen[i].n, 1);
+        recorder_done(&seen[i]);
+    }
+    free(seen);
+}
+
 /* ---- F20..: operations ---- */
 
 static void f20_an_operation_tells_of_its_last_use(void **state)
@@ -1155,6 +1199,8 @@ int main(int argc, char **argv)
         CREATED(f07_a_second_callback_is_refused_and_null_takes_the_first_away),
         CREATED(f08_the_exit_is_told_once_for_each_handle),
         CREATED(f09_the_exit_can_be_waited_for),
+        CREATED(f10_a_failed_start_ends_the_system_and_tells_so),
+        CREATED(f11_a_hundred_handles_hear_of_one_exit_once_each),
         CREATED(f20_an_operation_tells_of_its_last_use),
         CREATED(f21_a_result_can_be_read_twice),
         CREATED(f22_a_failure_has_a_document),

@@ -51,6 +51,7 @@ static int turn_take(struct watch *w, uint64_t registration)
         return 0;
     w->calling = 1;
     w->calling_thread = platform_thread_self();
+    w->calling_registration = registration;
     return 1;
 }
 
@@ -280,8 +281,19 @@ static void unset(struct watch *w)
     condition_tell_all(&w->changed);
 }
 
-/* With the lock held: until no callback runs and no thread is left, except the caller's own and
- * those that wait for the service. */
+/* With the lock held: until no callback of an earlier registration runs, except the caller's own.
+ */
+static void drain_callback(struct watch *w)
+{
+    uint64_t registration = w->registration;
+
+    while (w->calling && w->calling_registration < registration &&
+           w->calling_thread != platform_thread_self())
+        condition_wait(&w->changed, &w->lock);
+}
+
+/* With the lock held, of a closed one: the same, and until no thread is left, except the caller's
+ * own and those that wait for the service. */
 static void drain(struct watch *w)
 {
     while ((w->calling || w->threads > w->asking) && w->calling_thread != platform_thread_self())
@@ -335,7 +347,7 @@ HRESULT watch_set(struct watch *w, HCS_EVENT_OPTIONS options, const void *contex
     if (!callback_opt) {
         lock_take(&w->lock);
         unset(w);
-        drain(w);
+        drain_callback(w);
         lock_give(&w->lock);
         return S_OK;
     }

@@ -42,6 +42,7 @@ struct watch {
     enum watch_ready { WATCH_CREATING, WATCH_READY, WATCH_FAILED } ready;
     int calling; /* a callback runs */
     uint64_t calling_thread;
+    uint64_t calling_registration;
     hcs_stream *stream; /* what the thread reads; to end it */
     unsigned threads;   /* that have not ended */
     unsigned asking;    /* of these, how many wait for the service */

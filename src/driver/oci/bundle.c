@@ -433,11 +433,22 @@ static int has_path(const struct doc_process *doc)
     return 0;
 }
 
+/* The working directory is changed by who enters, too, so that it can say when that fails. */
+static json_t *entering(const struct doc_process *doc)
+{
+    const char *const own[] = { BUNDLE_INIT, "--enter",
+                                doc->working_directory ? doc->working_directory : "/" };
+    json_t *arguments = strings_to_json(own, N_ELEMENTS(own));
+
+    for (size_t i = 0; i < doc->n_arguments; i++)
+        arguments = append(arguments, json_string(doc->arguments[i]));
+    return arguments;
+}
+
 hcs_result bundle_process(const struct doc_process *doc, const struct oci_host *host, char **out,
                           hcs_error *err)
 {
     json_t *environment;
-    json_t *process;
 
     assert(doc && host && out);
     assert(doc->n_arguments > 0);
@@ -445,7 +456,5 @@ hcs_result bundle_process(const struct doc_process *doc, const struct oci_host *
     environment = strings_to_json((const char *const *) doc->environment, doc->n_environment);
     if (!has_path(doc))
         environment = append(environment, json_string(default_path));
-    process = process_of(strings_to_json((const char *const *) doc->arguments, doc->n_arguments),
-                         environment, doc->working_directory ? doc->working_directory : "/", host);
-    return text_of(process, "process.json", out, err);
+    return text_of(process_of(entering(doc), environment, "/", host), "process.json", out, err);
 }

@@ -78,7 +78,8 @@ _must_use_ hcs_result bundle_config(const struct doc_system *doc, const struct o
                                     const struct oci_host *host, const struct bundle_names *names,
                                     char **out, hcs_error *err);
 
-/* Owned text of a process.json for `exec --process`. */
+/* Owned text of a process.json for `exec --process`: the init program, which becomes the
+ * document's program and says whether that worked (`hcs-keeper --enter`). */
 _must_use_ hcs_result bundle_process(const struct doc_process *doc, const struct oci_host *host,
                                      char **out, hcs_error *err);
 

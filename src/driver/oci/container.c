@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,7 +23,7 @@
 #include "err.h"
 #include "exit.h"
 #include "fd.h"
-#include "lookup.h"
+#include "refusal.h"
 
 #define LOG_BYTES_MAX ((size_t) 64 << 10)
 #define STATUS_BYTES_MAX ((size_t) 64 << 10)
@@ -31,10 +32,23 @@
 #define END_GRACE_US 1000000  /* for exits that should have come before that of init */
 #define KILL_US 10000000      /* for a killed container whose keeper is lost */
 
+/* How far a process has come.  That the runtime has started something is not yet the program. */
+enum process_state {
+    PROCESS_ASKED,   /* the runtime runs */
+    PROCESS_ENTERED, /* it has a pid; whether it becomes the program is not known yet */
+    PROCESS_RUNS,    /* told */
+    PROCESS_REFUSED  /* told that it could not start; the exit of what was to become it is due */
+};
+
 struct process {
     struct list link;
+    enum process_state state;
     uint32_t number;
-    uint32_t pid;        /* 0: not started yet */
+    uint32_t pid;
+    uint64_t job;  /* the engine's number of the create, until that is answered */
+    int report_fd; /* what `hcs-keeper --enter` says; -1: all is said */
+    int is_there;  /* it has said that it was reached */
+    sd_event_source *report;
     uint64_t oom_before; /* counter when it started */
     char *program;       /* for errors, until it has started */
     char *directory;
@@ -115,6 +129,8 @@ static void process_drop(struct process *p)
     if (!p)
         return;
     list_remove(&p->link);
+    sd_event_source_disable_unref(p->report);
+    fd_drop(&p->report_fd);
     free(p->program);
     free(p->directory);
     free(p);
@@ -203,17 +219,40 @@ static void tell_process_exit(struct container *c, struct process *p, const hcs_
     c->system->tell->process_exited(c->system, number, report);
 }
 
-static void tell_end(struct container *c)
+/* Answer the creation of a process that has not been answered; it is dropped. */
+static void process_fail(struct container *c, struct process *p, hcs_error *err)
+{
+    uint64_t job = p->job;
+
+    process_drop(p);
+    tell_done(c, job, err->code, err);
+}
+
+/* The container has ended with @p in the list. */
+static void process_end_unseen(struct container *c, struct process *p)
 {
     hcs_exit unseen = exit_unknown(
         c->lost[0] ? c->lost : "the container ended first, and its exit was never reported");
+    hcs_error err = HCS_ERROR_INIT;
+
+    if (p->state == PROCESS_RUNS) {
+        tell_process_exit(c, p, &unseen);
+    } else if (p->state == PROCESS_REFUSED) {
+        process_drop(p);
+    } else {
+        fail(&err, HCS_E_SYSTEM_ALREADY_STOPPED, "oci.exec", "the container has ended");
+        process_fail(c, p, &err);
+    }
+}
+
+static void tell_end(struct container *c)
+{
     hcs_exit report = exit_of_init(c);
 
     c->told = 1;
     c->timer = sd_event_source_disable_unref(c->timer);
     report.oom_kills = oom_kills(c);
-    list_for_each(&c->processes, n)
-        tell_process_exit(c, container_of(n, struct process, link), &unseen);
+    list_for_each(&c->processes, n) process_end_unseen(c, container_of(n, struct process, link));
     c->system->tell->exited(c->system, &report);
 }
 
@@ -250,31 +289,166 @@ static void try_end(struct container *c)
         tell_end(c);
 }
 
-/* A program that could not be executed after all: crun notices only behind the point of no return,
- * and the code with which its own last step then ends is not the program's. */
-static int was_never_run(const struct container *c, const struct process *p, hcs_exit *out)
-{
-    _cleanup_(free_drop) char *path = container_path(c, "process.%" PRIu32 ".log", p->number);
-    _cleanup_(free_drop) char *text = NULL;
-    char line[100];
-    char reason[128];
+/* ---- does the program run? ---- */
 
-    if (!path || file_read(path, LOG_BYTES_MAX, &text, NULL, NULL) < 0)
-        return 0;
-    (void) unlink(path);
-    if (!runtime_log_error(text, line, sizeof line))
-        return 0;
-    snprintf(reason, sizeof reason, "the program did not run: %s", line);
-    *out = exit_unknown(reason);
-    return 1;
+/* Why the runtime did not get as far as the program, with its log removed. */
+static hcs_result exec_failure(struct container *c, const struct process *p, uint32_t wait_status,
+                               int os, hcs_error *err)
+{
+    _cleanup_(free_drop) char *log = container_path(c, "process.%" PRIu32 ".log", p->number);
+    _cleanup_(free_drop) char *text = NULL;
+    char line[300];
+
+    if (os)
+        return fail_os(err, result_from_errno(os), os, "oci.keeper", "exec '%.200s'", p->program);
+    if (!log)
+        return no_memory(c, err);
+    if (c->init_ended)
+        fail(err, HCS_E_SYSTEM_ALREADY_STOPPED, "oci.exec", "the container has ended");
+    else if (file_read(log, LOG_BYTES_MAX, &text, NULL, NULL) >= 0 &&
+             runtime_log_error(text, line, sizeof line))
+        runtime_exec_failure(line, err);
+    else if (wait_status == 0)
+        fail(err, HCS_E_FAIL, "oci.exec",
+             "exec: the runtime said that program '%.200s' runs, but it was never reached",
+             p->program);
+    else
+        runtime_failure(RUNTIME_EXEC, log, wait_status, err);
+    (void) unlink(log);
+    return err->code;
+}
+
+static void remove_process_files(const struct container *c, uint32_t number)
+{
+    static const char *const endings[] = { "json", "pid", "log" };
+    char name[64];
+
+    for (size_t i = 0; i < N_ELEMENTS(endings); i++) {
+        snprintf(name, sizeof name, "process.%" PRIu32 ".%s", number, endings[i]);
+        remove_file(c, name);
+    }
+}
+
+static void report_close(struct process *p)
+{
+    p->report = sd_event_source_disable_unref(p->report);
+    fd_drop(&p->report_fd);
+}
+
+/* The program has not come to run: say why.  The exit of what was to become it is still due. */
+static void start_refuse(struct container *c, struct process *p, hcs_error *err)
+{
+    p->state = PROCESS_REFUSED;
+    report_close(p);
+    remove_process_files(c, p->number);
+    tell_done(c, p->job, err->code, err);
+}
+
+static void start_end_of_report(struct container *c, struct process *p)
+{
+    hcs_error err = HCS_ERROR_INIT;
+
+    if (!p->is_there) {
+        exec_failure(c, p, 0, 0, &err);
+        start_refuse(c, p, &err);
+        return;
+    }
+    p->state = PROCESS_RUNS;
+    report_close(p);
+    remove_process_files(c, p->number);
+    c->system->tell->process_started(c->system, p->job, p->number, p->pid);
+}
+
+/* Read what it has said so far; at the end of that it runs, or was refused. */
+static void start_settle(struct container *c, struct process *p)
+{
+    struct keeper_report report;
+    hcs_error err = HCS_ERROR_INIT;
+
+    for (;;) {
+        ssize_t n = recv(p->report_fd, &report, sizeof report, MSG_DONTWAIT);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            return;
+        if (n != sizeof report) {
+            start_end_of_report(c, p);
+            return;
+        }
+        if (report.step != 0) {
+            refusal_of_start(report.step, report.error, p->program, p->directory, "oci.exec", &err);
+            start_refuse(c, p, &err);
+            return;
+        }
+        p->is_there = 1;
+    }
+}
+
+static int on_report(sd_event_source *source, int fd, uint32_t ready, void *owner)
+{
+    struct container *c = owner;
+
+    (void) ready;
+    list_for_each(&c->processes, n)
+    {
+        struct process *p = container_of(n, struct process, link);
+
+        if (p->report == source && p->report_fd == fd) {
+            start_settle(c, p);
+            break;
+        }
+    }
+    return 0;
+}
+
+static void on_process(struct container *c, struct process *p, uint32_t wait_status, uint32_t pid,
+                       int os)
+{
+    hcs_error err = HCS_ERROR_INIT;
+
+    if (os == 0 && wait_status == 0 && pid != 0) {
+        p->state = PROCESS_ENTERED;
+        p->pid = pid;
+        if (sd_event_add_io(c->oci->loop, &p->report, p->report_fd, EPOLLIN, on_report, c) < 0) {
+            fail(&err, HCS_E_OUTOFMEMORY, "oci.exec", "no memory to watch a program start");
+            start_refuse(c, p, &err);
+            return;
+        }
+        start_settle(c, p);
+        return;
+    }
+    if (os == 0 && wait_status == 0)
+        fail(&err, HCS_E_FAIL, "oci.exec", "the runtime gave no pid");
+    else
+        exec_failure(c, p, wait_status, os, &err);
+    remove_process_files(c, p->number);
+    process_fail(c, p, &err);
+}
+
+/* ---- ends ---- */
+
+static void process_exited(struct container *c, struct process *p, uint32_t wait_status)
+{
+    hcs_exit report = exit_from_wait_status(wait_status);
+    uint64_t kills = oom_kills(c);
+
+    /* It is dead, so all it had to say is there to be read. */
+    if (p->state == PROCESS_ENTERED)
+        start_settle(c, p);
+    if (p->state == PROCESS_RUNS) {
+        report.oom_kills = kills - p->oom_before;
+        tell_process_exit(c, p, &report);
+        return;
+    }
+    link_ack(c->link, p->number);
+    process_end_unseen(c, p);
 }
 
 static void on_exited(void *owner, const struct link_exit *exit)
 {
     struct container *c = owner;
     struct process *p;
-    hcs_exit report;
-    uint64_t kills;
 
     if (exit->number == INIT_NUMBER) {
         c->init_ended = 1;
@@ -284,13 +458,9 @@ static void on_exited(void *owner, const struct link_exit *exit)
         return;
     }
     p = process_find(c, exit->number);
-    if (!p || !p->pid)
+    if (!p || p->state == PROCESS_ASKED)
         return;
-    kills = oom_kills(c);
-    if (!was_never_run(c, p, &report))
-        report = exit_from_wait_status(exit->wait_status);
-    report.oom_kills = kills - p->oom_before;
-    tell_process_exit(c, p, &report);
+    process_exited(c, p, exit->wait_status);
     try_end(c);
 }
 
@@ -316,7 +486,7 @@ static void on_created(struct container *c, uint64_t job, uint32_t wait_status, 
                        int os)
 {
     hcs_error err = HCS_ERROR_INIT;
-    hcs_result r = run_result(c, RUNTIME_CREATE, wait_status, os, &err);
+    hcs_result r = run_result(c, RUNTIME_RUN, wait_status, os, &err);
 
     remove_file(c, "init.pid");
     if (r >= 0 && pid == 0)
@@ -331,15 +501,6 @@ static void on_created(struct container *c, uint64_t job, uint32_t wait_status, 
     tell_done(c, job, r, &err);
 }
 
-static void on_ran(struct container *c, uint64_t job, enum runtime_verb verb, uint32_t wait_status,
-                   int os)
-{
-    hcs_error err = HCS_ERROR_INIT;
-    hcs_result r = run_result(c, verb, wait_status, os, &err);
-
-    tell_done(c, job, r, &err);
-}
-
 static void on_signalled(struct container *c, uint64_t job, int os)
 {
     hcs_error err = HCS_ERROR_INIT;
@@ -350,58 +511,6 @@ static void on_signalled(struct container *c, uint64_t job, int os)
     else if (os)
         r = fail_os(&err, result_from_errno(os), os, "oci.keeper", "signal to the container");
     tell_done(c, job, r, &err);
-}
-
-/* Why an exec did not work, with its files removed. */
-static hcs_result exec_failure(struct container *c, const struct process *p, uint32_t wait_status,
-                               int os, hcs_error *err)
-{
-    _cleanup_(free_drop) char *log = container_path(c, "process.%" PRIu32 ".log", p->number);
-    _cleanup_(free_drop) char *text = NULL;
-    char line[300];
-
-    if (os)
-        return fail_os(err, result_from_errno(os), os, "oci.keeper", "exec '%.200s'", p->program);
-    if (!log)
-        return no_memory(c, err);
-    if (c->init_ended)
-        fail(err, HCS_E_SYSTEM_ALREADY_STOPPED, "oci.exec", "the container has ended");
-    else if (file_read(log, LOG_BYTES_MAX, &text, NULL, NULL) >= 0 &&
-             runtime_log_error(text, line, sizeof line))
-        runtime_exec_failure(line, p->program, p->directory, err);
-    else
-        runtime_failure(RUNTIME_EXEC, log, wait_status, err);
-    (void) unlink(log);
-    return err->code;
-}
-
-static void remove_process_inputs(const struct container *c, uint32_t number)
-{
-    char name[64];
-
-    snprintf(name, sizeof name, "process.%" PRIu32 ".json", number);
-    remove_file(c, name);
-    snprintf(name, sizeof name, "process.%" PRIu32 ".pid", number);
-    remove_file(c, name);
-}
-
-static void on_process(struct container *c, uint64_t job, struct process *p, uint32_t wait_status,
-                       uint32_t pid, int os)
-{
-    hcs_error err = HCS_ERROR_INIT;
-
-    remove_process_inputs(c, p->number);
-    if (os == 0 && wait_status == 0 && pid != 0) {
-        p->pid = pid;
-        c->system->tell->process_started(c->system, job, p->number, pid);
-        return;
-    }
-    if (os == 0 && wait_status == 0)
-        fail(&err, HCS_E_FAIL, "oci.exec", "the runtime gave no pid");
-    else
-        exec_failure(c, p, wait_status, os, &err);
-    process_drop(p);
-    tell_done(c, job, err.code, &err);
 }
 
 static void on_deleted(struct container *c, uint32_t wait_status, int os)
@@ -427,15 +536,12 @@ static void on_done(void *owner, uint32_t tag, uint32_t wait_status, uint32_t pi
     case JOB_CREATE:
         on_created(c, job.job, wait_status, pid, os);
         break;
-    case JOB_START:
-        on_ran(c, job.job, RUNTIME_START, wait_status, os);
-        break;
     case JOB_SHUT_DOWN:
     case JOB_TERMINATE:
         on_signalled(c, job.job, os);
         break;
     case JOB_PROCESS:
-        on_process(c, job.job, job.process, wait_status, pid, os);
+        on_process(c, job.process, wait_status, pid, os);
         break;
     case JOB_DELETE:
         on_deleted(c, wait_status, os);
@@ -465,6 +571,13 @@ void container_fail_jobs(struct container *c, hcs_result code, const char *why)
         process_drop(job.process);
         if (job.what != JOB_DELETE)
             tell_done(c, job.job, err.code, &err);
+    }
+    list_for_each(&c->processes, n)
+    {
+        struct process *p = container_of(n, struct process, link);
+
+        if (p->state == PROCESS_ENTERED)
+            process_fail(c, p, &err);
     }
 }
 
@@ -532,14 +645,14 @@ static const struct link_events keeper_events = {
 
 /* Give a command to the keeper; @job is dropped when that does not work. */
 static hcs_result give(struct container *c, struct job *job, const struct runtime_command *command,
-                       const int *fds_opt, uint32_t number, hcs_error *err)
+                       const int *fds, size_t n_fds, uint32_t number, hcs_error *err)
 {
     _cleanup_(runtime_argv_drop) char **argv = NULL;
     hcs_result r;
 
     r = runtime_argv(&c->oci->found.runtime, &c->oci->found.mode, command, &argv, err);
     if (r >= 0)
-        r = link_run(c->link, job->tag, argv, fds_opt, number, command->pid_file, err);
+        r = link_run(c->link, job->tag, argv, fds, n_fds, number, command->pid_file, err);
     if (r < 0)
         job_drop(job);
     return r;
@@ -554,7 +667,7 @@ hcs_result container_run(struct container *c, enum job_what what, enum runtime_v
 
     if (!j)
         return no_memory(c, err);
-    return give(c, j, &command, NULL, 0, err);
+    return give(c, j, &command, NULL, 0, 0, err);
 }
 
 /* Write run_dir/bundle/config.json. */
@@ -582,10 +695,10 @@ static hcs_result write_bundle(struct container *c, const char *bundle, hcs_erro
 static hcs_result begin_create(struct container *c, uint64_t job, hcs_error *err)
 {
     _cleanup_(free_drop) char *bundle = container_path(c, "bundle");
-    _cleanup_(free_drop) char *log = container_path(c, "create.log");
+    _cleanup_(free_drop) char *log = container_path(c, "run.log");
     _cleanup_(free_drop) char *pid_file = container_path(c, "init.pid");
     struct runtime_command command = {
-        .verb = RUNTIME_CREATE,
+        .verb = RUNTIME_RUN,
         .name = c->name,
         .log = log,
         .bundle = bundle,
@@ -606,7 +719,7 @@ static hcs_result begin_create(struct container *c, uint64_t job, hcs_error *err
     j = job_new(c, JOB_CREATE, job);
     if (!j)
         return no_memory(c, err);
-    return give(c, j, &command, NULL, INIT_NUMBER, err);
+    return give(c, j, &command, NULL, 0, INIT_NUMBER, err);
 }
 
 void container_create(struct container *c, uint64_t job)
@@ -618,15 +731,13 @@ void container_create(struct container *c, uint64_t job)
         tell_done(c, job, r, &err);
 }
 
+/* Its first process is ours and has been there since it was created; programs may come now. */
 void container_start(struct container *c, uint64_t job)
 {
     hcs_error err = HCS_ERROR_INIT;
     hcs_result r = check_link(c, &err);
 
-    if (r >= 0)
-        r = container_run(c, JOB_START, RUNTIME_START, job, &err);
-    if (r < 0)
-        tell_done(c, job, r, &err);
+    tell_done(c, job, r, &err);
 }
 
 /* A file of /proc of init; NULL when it is gone. */
@@ -723,8 +834,8 @@ void container_terminate(struct container *c, uint64_t job)
     tell_done(c, job, r, &err);
 }
 
-static hcs_result process_new(struct container *c, uint32_t number, const struct doc_process *doc,
-                              struct process **out, hcs_error *err)
+static hcs_result process_new(struct container *c, uint64_t job, uint32_t number,
+                              const struct doc_process *doc, struct process **out, hcs_error *err)
 {
     struct process *p = calloc(1, sizeof *p);
 
@@ -732,6 +843,8 @@ static hcs_result process_new(struct container *c, uint32_t number, const struct
         return no_memory(c, err);
     list_init(&p->link);
     p->number = number;
+    p->job = job;
+    p->report_fd = -1;
     p->oom_before = oom_kills(c);
     p->program = strdup(doc->arguments[0]);
     p->directory = strdup(doc->working_directory ? doc->working_directory : "/");
@@ -745,13 +858,15 @@ static hcs_result process_new(struct container *c, uint32_t number, const struct
 }
 
 /* Write process.json and give the exec to the keeper. */
-static hcs_result begin_exec(struct container *c, uint64_t job, struct process *p,
-                             const struct doc_process *doc, const int fds[3], hcs_error *err)
+static hcs_result begin_exec(struct container *c, struct process *p, const struct doc_process *doc,
+                             const int fds[3], hcs_error *err)
 {
     _cleanup_(free_drop) char *file = container_path(c, "process.%" PRIu32 ".json", p->number);
     _cleanup_(free_drop) char *log = container_path(c, "process.%" PRIu32 ".log", p->number);
     _cleanup_(free_drop) char *pid_file = container_path(c, "process.%" PRIu32 ".pid", p->number);
     _cleanup_(free_drop) char *text = NULL;
+    _cleanup_(fd_drop) int report_fd = -1;
+    int ends[2];
     struct runtime_command command = {
         .verb = RUNTIME_EXEC,
         .name = c->name,
@@ -764,18 +879,22 @@ static hcs_result begin_exec(struct container *c, uint64_t job, struct process *
 
     if (!file || !log || !pid_file)
         return no_memory(c, err);
-    r = lookup_program(c->init_pid, doc, BUNDLE_DEFAULT_PATH, err);
-    if (r >= 0)
-        r = bundle_process(doc, &c->oci->host, &text, err);
+    r = bundle_process(doc, &c->oci->host, &text, err);
     if (r >= 0)
         r = runtime_write_input(file, text, err);
     if (r < 0)
         return r;
-    j = job_new(c, JOB_PROCESS, job);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return fail_os(err, result_from_errno(errno), errno, "oci.exec",
+                       "sockets to see a program start");
+    p->report_fd = ends[0];
+    report_fd = ends[1];
+    j = job_new(c, JOB_PROCESS, p->job);
     if (!j)
         return no_memory(c, err);
     j->process = p;
-    return give(c, j, &command, fds, p->number, err);
+    return give(c, j, &command, (const int[]){ fds[0], fds[1], fds[2], report_fd }, 4, p->number,
+                err);
 }
 
 void container_process_create(struct container *c, uint64_t job, uint32_t number,
@@ -786,13 +905,13 @@ void container_process_create(struct container *c, uint64_t job, uint32_t number
     hcs_result r = check_link(c, &err);
 
     if (r >= 0)
-        r = process_new(c, number, doc, &p, &err);
+        r = process_new(c, job, number, doc, &p, &err);
     if (r >= 0)
-        r = begin_exec(c, job, p, doc, fds, &err);
+        r = begin_exec(c, p, doc, fds, &err);
     if (r >= 0)
         return;
     if (p) {
-        remove_process_inputs(c, number);
+        remove_process_files(c, number);
         process_drop(p);
     }
     tell_done(c, job, r, &err);

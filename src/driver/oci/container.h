@@ -54,7 +54,7 @@ struct container {
     hcs_error clean_error; /* the first of cleaning */
 };
 
-enum job_what { JOB_CREATE, JOB_START, JOB_SHUT_DOWN, JOB_TERMINATE, JOB_PROCESS, JOB_DELETE };
+enum job_what { JOB_CREATE, JOB_SHUT_DOWN, JOB_TERMINATE, JOB_PROCESS, JOB_DELETE };
 
 struct process;
 

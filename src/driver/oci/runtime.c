@@ -2,7 +2,7 @@
  * Owns:    nothing but what it returns.
  * Users:   oci.c gives the command lines to the keeper, probe.c runs them itself.
  * Promise: the same flow for crun and runc; an error is one line in their words, without their
- *          prefixes; what a client can mend (program, permission, directory) has its own code. */
+ *          prefixes. */
 
 #include "runtime.h"
 
@@ -23,7 +23,7 @@
 #define LINE_BYTES 300
 
 static const char *const verb_names[N_RUNTIME_VERBS] = {
-    "create", "start", "exec", "kill", "pause", "resume", "delete", "delete",
+    "run", "exec", "kill", "pause", "resume", "delete", "delete",
 };
 
 const char *runtime_verb_name(enum runtime_verb verb)
@@ -85,7 +85,8 @@ static void add_verb(struct argument_list *l, const struct runtime_command *c)
 {
     add(l, runtime_verb_name(c->verb));
     switch (c->verb) {
-    case RUNTIME_CREATE:
+    case RUNTIME_RUN:
+        add(l, "--detach");
         add_option(l, "--bundle", c->bundle);
         add_option(l, "--pid-file", c->pid_file);
         break;
@@ -93,6 +94,7 @@ static void add_verb(struct argument_list *l, const struct runtime_command *c)
         add(l, "--detach");
         add_option(l, "--pid-file", c->pid_file);
         add_option(l, "--process", c->process);
+        add_option(l, "--preserve-fds", "1");
         break;
     case RUNTIME_DELETE_FORCE:
         add(l, "--force");
@@ -238,59 +240,17 @@ static int says(const char *line, const char *part)
     return strcasestr(line, part) != NULL;
 }
 
-hcs_result runtime_no_directory(const char *directory, int is_a_file, hcs_error *err)
-{
-    if (is_a_file)
-        return fail(err, HCS_E_WIN32_PATH_NOT_FOUND, "oci.exec",
-                    "working directory '%.200s' is not a directory", directory);
-    return fail(err, HCS_E_WIN32_PATH_NOT_FOUND, "oci.exec",
-                "working directory '%.200s' does not exist in the container", directory);
-}
-
-hcs_result runtime_no_program(const char *program, hcs_error *err)
-{
-    if (strchr(program, '/'))
-        return fail(err, HCS_E_WIN32_FILE_NOT_FOUND, "oci.exec",
-                    "program '%.200s' does not exist in the container", program);
-    return fail(err, HCS_E_WIN32_FILE_NOT_FOUND, "oci.exec",
-                "program '%.200s' is not in the container's PATH", program);
-}
-
-hcs_result runtime_not_executable(const char *program, hcs_error *err)
-{
-    return fail(err, HCS_E_WIN32_ACCESS_DENIED, "oci.exec",
-                "program '%.200s' is not an executable file", program);
-}
-
-static hcs_result directory_failure(const char *line, const char *directory, hcs_error *err)
-{
-    if (says(line, "permission denied"))
-        return fail(err, HCS_E_WIN32_ACCESS_DENIED, "oci.exec",
-                    "working directory '%.200s' is not accessible", directory);
-    return runtime_no_directory(directory, says(line, "not a directory"), err);
-}
-
 static int says_stopped(const char *line)
 {
     return says(line, "is not running") || says(line, "stopped container") ||
            says(line, "container does not exist") || says(line, "container not running");
 }
 
-hcs_result runtime_exec_failure(const char *line, const char *program, const char *directory,
-                                hcs_error *err)
+hcs_result runtime_exec_failure(const char *line, hcs_error *err)
 {
-    assert(line && program && directory);
+    assert(line);
 
-    if (says(line, "chdir"))
-        return directory_failure(line, directory, err);
     if (says_stopped(line))
         return fail(err, HCS_E_SYSTEM_ALREADY_STOPPED, "oci.exec", "the container has ended");
-    if (says(line, "exec") &&
-        (says(line, "not found in $PATH") || says(line, "no such file or directory"))) {
-        return runtime_no_program(program, err);
-    }
-    if (says(line, "exec") &&
-        (says(line, "permission") || says(line, "not permitted") || says(line, "is a directory")))
-        return runtime_not_executable(program, err);
     return fail(err, HCS_E_FAIL, "oci.exec", "exec: %s", line);
 }

@@ -17,9 +17,8 @@ struct runtime {
 };
 
 enum runtime_verb {
-    RUNTIME_CREATE, /* bundle, pid_file */
-    RUNTIME_START,
-    RUNTIME_EXEC, /* process, pid_file */
+    RUNTIME_RUN,  /* bundle, pid_file: create and start in one, for the first process is ours */
+    RUNTIME_EXEC, /* process, pid_file; descriptor 3 is given on */
     RUNTIME_KILL, /* with SIGKILL */
     RUNTIME_PAUSE,
     RUNTIME_RESUME,
@@ -48,7 +47,7 @@ void runtime_argv_drop(char ***argv);
 /* Write a file that a runtime will read once; it need not survive a crash. */
 _must_use_ hcs_result runtime_write_input(const char *path, const char *text, hcs_error *err);
 
-/* "create", "exec": for texts. */
+/* "run", "exec": for texts. */
 const char *runtime_verb_name(enum runtime_verb verb);
 
 /* The last error of a log in JSON lines as one plain line, without the runtime's own prefixes.
@@ -59,14 +58,7 @@ int runtime_log_error(const char *log_text, char *out, size_t size);
 hcs_result runtime_failure(enum runtime_verb verb, const char *log_path, uint32_t wait_status,
                            hcs_error *err);
 
-/* The same for an exec of @program in @directory: which of program, permission or directory it was.
- * @line is what runtime_log_error() gave. */
-hcs_result runtime_exec_failure(const char *line, const char *program, const char *directory,
-                                hcs_error *err);
-
-/* The same answers for who knows without having asked a runtime. */
-hcs_result runtime_no_directory(const char *directory, int is_a_file, hcs_error *err);
-hcs_result runtime_no_program(const char *program, hcs_error *err);
-hcs_result runtime_not_executable(const char *program, hcs_error *err);
+/* The same for an exec; @line is what runtime_log_error() gave. */
+hcs_result runtime_exec_failure(const char *line, hcs_error *err);
 
 #endif

@@ -1,8 +1,8 @@
 /* trial.c - one container from create to delete, to see whether a runtime works in a mode.
  * Owns:    a directory below state_dir and one container, while it runs.
  * Users:   probe.c.
- * Promise: a mode that is said to work has created, started, entered, ended and deleted a container
- *          a moment ago; a capability was seen in the container's cgroup; nothing stays behind.
+ * Promise: a mode that is said to work has run, entered, ended and deleted a container a moment
+ *          ago; a capability was seen in the container's cgroup; nothing stays behind.
  *
  * A trial runs in a forked child: it enters mount namespaces, adopts orphans and may hang, none of
  * which the service may do. */
@@ -29,6 +29,7 @@
 #include "clock.h"
 #include "err.h"
 #include "fd.h"
+#include "protocol.h"
 
 #define TRIAL_GRACE_MS 5000 /* to clean up after a trial that ran out of time */
 #define TRIAL_MEMORY_MB 64
@@ -61,7 +62,7 @@ static void become(char *const argv[], int out_fd)
 
     reset_signals();
     if (null < 0 || dup2(null, 0) < 0 || dup2(out_fd >= 0 ? out_fd : null, 1) < 0 ||
-        dup2(null, 2) < 0)
+        dup2(null, 2) < 0 || dup2(null, KEEPER_REPORT_FD) < 0)
         _exit(127);
     execv(argv[0], argv);
     _exit(127);
@@ -301,15 +302,13 @@ static hcs_result trial_live(struct trial *t, hcs_error *err)
     if (t->mode.hide_unified)
         r = trial_hide_unified(err);
     if (r >= 0)
-        r = trial_run(t, RUNTIME_CREATE, err);
+        r = trial_run(t, RUNTIME_RUN, err);
     if (r < 0)
         return r;
-    t->init = trial_pid(t, "create");
+    t->init = trial_pid(t, "run");
     if (t->init <= 0)
-        return fail(err, HCS_E_FAIL, "oci.probe", "create: the runtime gave no pid");
-    r = trial_run(t, RUNTIME_START, err);
-    if (r >= 0)
-        r = trial_enter(t, err);
+        return fail(err, HCS_E_FAIL, "oci.probe", "run: the runtime gave no pid");
+    r = trial_enter(t, err);
     if (r >= 0)
         trial_see_capabilities(t);
     return r;

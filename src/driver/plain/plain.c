@@ -16,6 +16,7 @@
 #include "leftover.h"
 #include "link.h"
 #include "list.h"
+#include "refusal.h"
 
 /* What a program gets whose document has no Environment; HOME is that of the service. */
 #define PATH_DEFAULT "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -153,21 +154,6 @@ static void process_drop(struct plain_process *p)
     free(p);
 }
 
-static hcs_result spawn_error(const struct plain_job *job, int os, int step, hcs_error *err)
-{
-    hcs_result result = result_from_errno(os);
-    int is_absent = os == ENOENT || os == ENOTDIR;
-
-    if (step == KEEPER_STEP_DIRECTORY)
-        return fail_os(err, is_absent ? HCS_E_WIN32_PATH_NOT_FOUND : result, os, "plain.spawn",
-                       "working directory '%.300s'", job->directory ? job->directory : "");
-    if (step == KEEPER_STEP_EXEC && is_absent)
-        result = HCS_E_WIN32_FILE_NOT_FOUND;
-    if (step == KEEPER_STEP_EXEC && os == EACCES)
-        result = HCS_E_WIN32_ACCESS_DENIED;
-    return fail_os(err, result, os, "plain.spawn", "program '%.300s'", job->program);
-}
-
 static void spawn_done(struct plain_system *ps, struct plain_job *job, uint32_t pid, int os,
                        int step)
 {
@@ -175,7 +161,8 @@ static void spawn_done(struct plain_system *ps, struct plain_job *job, uint32_t 
     struct plain_process *p;
 
     if (os) {
-        hcs_result r = spawn_error(job, os, step, &err);
+        hcs_result r = refusal_of_start(step, os, job->program,
+                                        job->directory ? job->directory : "/", "plain.spawn", &err);
 
         job_fail(ps, job->number, r, &err);
         return;

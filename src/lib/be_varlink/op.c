@@ -53,6 +53,10 @@ hcs_result vl_op_new(struct vl_host *host, const char *method, json_t *take_para
         vl_op_unref(op);
         return r;
     }
+    /* An answer that came while the request was being sent is read already, and the connection
+     * does not show it. */
+    if (varlink_ready(op->call.link))
+        (void) vl_op_done(op);
     *out = op;
     return HCS_OK;
 }

@@ -249,6 +249,22 @@ static void an_operation_may_be_used_again_inside_its_callback(void **state)
     HcsCloseOperation(op);
 }
 
+static void the_library_does_not_run_over_itself(void **state)
+{
+    HCS_SYSTEM system = NULL;
+    char *address = strdup(getenv("HCS_HOST"));
+
+    (void) state;
+    setenv("HCS_HOST", "computecore:", 1);
+    assert_int_equal(HcsOpenComputeSystem(u"s", 0, &system), HCS_E_SERVICE_NOT_AVAILABLE);
+    setenv("HCS_COMPUTECORE_HOST", address, 1);
+    assert_int_equal(HcsOpenComputeSystem(u"s", 0, &system), S_OK);
+    unsetenv("HCS_COMPUTECORE_HOST");
+    setenv("HCS_HOST", address, 1);
+    HcsCloseComputeSystem(system);
+    free(address);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -262,6 +278,7 @@ int main(void)
         TEST(pending_operations_end_with_the_service),
         TEST(the_callback_sees_the_handle_that_was_stored),
         TEST(an_operation_may_be_used_again_inside_its_callback),
+        TEST(the_library_does_not_run_over_itself),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

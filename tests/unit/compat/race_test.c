@@ -16,7 +16,7 @@
 #include "stage.h"
 
 static struct stage stage;
-static unsigned n_rounds = 3000;
+static unsigned n_rounds = 2000;
 
 static int setup(void **state)
 {
@@ -185,6 +185,46 @@ static void set_and_clear_among_events(void **state)
     HcsCloseComputeSystem(system);
 }
 
+static void CALLBACK count_call(HCS_EVENT *event, void *context)
+{
+    (void) event;
+    __atomic_fetch_add((unsigned *) context, 1, __ATOMIC_RELAXED);
+}
+
+struct setter {
+    HCS_SYSTEM system;
+    unsigned calls;
+};
+
+static void *set_and_clear(void *context)
+{
+    struct setter *me = context;
+
+    for (unsigned i = 0; i < n_rounds; i++) {
+        HRESULT r =
+            HcsSetComputeSystemCallback(me->system, HcsEventOptionNone, &me->calls, count_call);
+
+        if (r != S_OK && r != HCS_E_OPERATION_SYSTEM_CALLBACK_ALREADY_SET)
+            abort();
+        r = HcsSetComputeSystemCallback(me->system, HcsEventOptionNone, NULL, NULL);
+        if (r != S_OK)
+            abort();
+    }
+    return NULL;
+}
+
+/* Whoever takes a callback away does not wait for the next one. */
+static void set_and_clear_from_two_threads(void **state)
+{
+    struct setter one = { open_it(), 0 }, two = { one.system, 0 };
+    pthread_t thread = begin_thread(set_and_clear, &one);
+
+    (void) state;
+    set_and_clear(&two);
+    pthread_join(thread, NULL);
+    HcsCloseComputeSystem(one.system);
+}
+
 static void completions_through_an_event_callback_that_closes(void **state)
 {
     (void) state;
@@ -299,6 +339,7 @@ int main(void)
         TEST(a_close_from_another_thread_during_create),
         TEST(an_operation_closed_while_it_completes),
         TEST(set_and_clear_among_events),
+        TEST(set_and_clear_from_two_threads),
         TEST(completions_through_an_event_callback_that_closes),
         TEST(a_close_from_inside_and_from_outside),
         TEST(the_exit_of_a_process_and_its_close),

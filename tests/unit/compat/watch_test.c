@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <stdatomic.h>
+
 #include "recorder.h"
 #include "stage.h"
 
@@ -191,6 +193,48 @@ static void calls_are_allowed_inside_a_callback_and_it_may_take_itself_away(void
     assert_int_equal(events.n, 1);
 }
 
+static struct recorder next_events;
+static atomic_int entered;
+
+/* Runs while another thread takes this callback away, and sets the next. */
+static void set_the_next(struct recorder *r, HCS_EVENT *event)
+{
+    (void) r, (void) event;
+    entered = 1;
+    while (HcsSetComputeSystemCallback(opened, HcsEventOptionNone, &next_events, record_event) !=
+           S_OK)
+        ;
+}
+
+static void *take_away(void *system)
+{
+    HRESULT r = HcsSetComputeSystemCallback(system, HcsEventOptionNone, NULL, NULL);
+
+    return (void *) (intptr_t) r;
+}
+
+static void taking_a_callback_away_does_not_wait_for_the_next(void **state)
+{
+    pthread_t thread;
+    void *result;
+
+    (void) state;
+    recorder_init(&next_events);
+    events.inside = set_the_next;
+    watch();
+    stage_event(&stage, 4, NULL);
+    while (!entered)
+        ;
+    assert_int_equal(pthread_create(&thread, NULL, take_away, opened), 0);
+    pthread_join(thread, &result);
+    assert_int_equal((HRESULT) (intptr_t) result, S_OK);
+    stage_exit(&stage);
+    assert_true(recorder_wait_until(&next_events, 1));
+    HcsCloseComputeSystem(opened);
+    assert_int_equal(next_events.records[0].type, HcsEventSystemExited);
+    recorder_done(&next_events);
+}
+
 static void work_gap(struct service *service, void *context)
 {
     struct stage *s = (struct stage *) service;
@@ -251,6 +295,7 @@ int main(void)
         TEST(service_disconnect_is_told_once_to_every_handle),
         TEST(callbacks_of_one_handle_do_not_overlap),
         TEST(calls_are_allowed_inside_a_callback_and_it_may_take_itself_away),
+        TEST(taking_a_callback_away_does_not_wait_for_the_next),
         TEST(an_exit_in_a_gap_is_told_all_the_same),
         TEST(the_exit_of_a_process_in_a_gap_is_told_all_the_same),
     };

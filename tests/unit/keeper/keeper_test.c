@@ -1,6 +1,7 @@
 /* keeper_test.c - what the keeper promises to whoever is at the other end of its socket. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -309,6 +310,35 @@ static void exit_before_the_pid_file_is_read_is_matched(void **state)
     assert_int_equal(end.pid, done.pid);
     assert_int_equal(end.status, 13 << 8);
     assert_true(dir_has(s->dir, "exit.8"));
+}
+
+/* `crun run --detach` has a parent in between, which ends a little after the program. */
+static void process_behind_a_parent_that_is_still_ending_is_tracked(void **state)
+{
+    struct stage *s = *state;
+    struct keeper_header done;
+    char path[128];
+    uint32_t tag;
+    int fd;
+
+    tag = say_strings(s, KEEPER_RUN, 9, NULL, "pid", "/bin/sh", "-c",
+                      "(sleep 1000 & echo $! > pid; : > ready; while ! test -e go; do :; done) & "
+                      "while ! test -e ready; do :; done",
+                      NULL);
+    while (!dir_has(s->dir, "ready"))
+        sched_yield();
+    expect_silence(s);
+    snprintf(path, sizeof path, "%s/go", s->dir);
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    done = hear_type(s, KEEPER_DONE);
+    assert_int_equal(done.tag, tag);
+    assert_int_equal(done.error, 0);
+    assert_true(done.pid > 0);
+    say(s, KEEPER_SIGNAL, 9, SIGKILL);
+    assert_int_equal(hear_type(s, KEEPER_DONE).error, 0);
+    assert_int_equal(hear_type(s, KEEPER_EXITED).pid, done.pid);
 }
 
 static void pid_file_is_not_believed_blindly(void **state)
@@ -789,6 +819,7 @@ int main(int argc, char **argv)
         ON_STAGE(new_connection_replaces_the_old),
         ON_STAGE(detached_process_is_tracked),
         ON_STAGE(exit_before_the_pid_file_is_read_is_matched),
+        ON_STAGE(process_behind_a_parent_that_is_still_ending_is_tracked),
         ON_STAGE(pid_file_is_not_believed_blindly),
         ON_STAGE(failed_program_leaves_no_process),
         ON_STAGE(number_is_used_once),

@@ -191,7 +191,7 @@ static void run_is_answered_with_the_wait_status(void **state)
     char *argv[] = { sh, c, text, NULL };
     hcs_error err = HCS_ERROR_INIT;
 
-    assert_int_equal(link_run(o->link, 5, argv, NULL, 0, NULL, &err), HCS_OK);
+    assert_int_equal(link_run(o->link, 5, argv, NULL, 0, 0, NULL, &err), HCS_OK);
     run_until(o, &o->n_done, 1);
     assert_int_equal(o->tag, 5);
     assert_int_equal(o->wait_status, 3 << 8);
@@ -205,7 +205,7 @@ static void program_that_is_not_there_is_named_by_errno_and_step(void **state)
     char *argv[] = { none, NULL }, *environment[] = { NULL };
     hcs_error err = HCS_ERROR_INIT;
 
-    assert_int_equal(link_run(o->link, 1, argv, NULL, 0, NULL, &err), HCS_OK);
+    assert_int_equal(link_run(o->link, 1, argv, NULL, 0, 0, NULL, &err), HCS_OK);
     run_until(o, &o->n_done, 1);
     assert_int_equal(o->os, ENOENT);
     assert_int_equal(o->step, KEEPER_STEP_EXEC);
@@ -426,7 +426,7 @@ static void hidden_hierarchy_is_empty_for_programs_only(void **state)
     assert_int_equal(
         link_start(o->loop, keeper_path(), o->dir, LINK_HIDE_UNIFIED, &events, o, &o->link, &err),
         HCS_OK);
-    assert_int_equal(link_run(o->link, 1, argv, NULL, 0, NULL, &err), HCS_OK);
+    assert_int_equal(link_run(o->link, 1, argv, NULL, 0, 0, NULL, &err), HCS_OK);
     run_until(o, &o->n_done, 1);
     assert_int_equal(o->wait_status, 0);
     assert_true(is_hybrid_host());
@@ -447,7 +447,7 @@ static void message_as_large_as_allowed_passes(void **state)
     argv[1] = word;
     argv[2] = word + room / 2 + 1;
     for (int i = 0; i < 3; i++)
-        assert_int_equal(link_run(o->link, 1, argv, NULL, 0, NULL, &err), HCS_OK);
+        assert_int_equal(link_run(o->link, 1, argv, NULL, 0, 0, NULL, &err), HCS_OK);
     run_until(o, &o->n_done, 3);
     assert_int_equal(o->os, 0);
     assert_int_equal(o->wait_status, 0);
@@ -467,7 +467,7 @@ static void larger_message_is_refused_by_size(void **state)
     word[room - 1] = 0;
     snprintf(expected, sizeof(expected), "%zu bytes, at most %zu", room + sizeof("/bin/true") + 1,
              KEEPER_MESSAGE_MAX - sizeof(struct keeper_header));
-    assert_int_equal(link_run(o->link, 1, argv, NULL, 0, NULL, &err),
+    assert_int_equal(link_run(o->link, 1, argv, NULL, 0, 0, NULL, &err),
                      HCS_E_WIN32_INSUFFICIENT_BUFFER);
     if (!strstr(err.text, expected))
         fail_msg("'%s' does not say '%s'", err.text, expected);
@@ -483,7 +483,7 @@ static void too_many_strings_are_refused_by_number(void **state)
     assert_non_null(argv);
     for (size_t i = 0; i <= KEEPER_STRINGS_MAX; i++)
         argv[i] = word;
-    assert_int_equal(link_run(o->link, 1, argv, NULL, 0, NULL, &err),
+    assert_int_equal(link_run(o->link, 1, argv, NULL, 0, 0, NULL, &err),
                      HCS_E_WIN32_INSUFFICIENT_BUFFER);
     assert_non_null(strstr(err.text, "4098 strings, at most 4096"));
     free(argv);
@@ -509,7 +509,7 @@ static void keeper_that_does_not_listen_is_no_trap(void **state)
     run_until(o, &o->n_done, 2);
     keeper = keeper_pid(o);
     kill(keeper, SIGSTOP);
-    while ((r = link_run(o->link, 1, argv, NULL, 0, NULL, &err)) == HCS_OK && n < 1000)
+    while ((r = link_run(o->link, 1, argv, NULL, 0, 0, NULL, &err)) == HCS_OK && n < 1000)
         n++;
     assert_int_equal(r, HCS_E_WIN32_BUSY);
     link_ack(o->link, 1);

@@ -481,6 +481,18 @@ static void *careless_main(void *context)
     }
 }
 
+/* A socket that listens in @directory. */
+static int listen_in(const char *directory, struct sockaddr_un *out_address)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_non_null(directory);
+    snprintf(out_address->sun_path, sizeof(out_address->sun_path), "%s/sock", directory);
+    assert_int_equal(bind(fd, (struct sockaddr *) out_address, sizeof(*out_address)), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    return fd;
+}
+
 static void careless_host(unsigned n_unread, hcs_result expected, unsigned n_answered)
 {
     struct careless c = { .n_unread = n_unread };
@@ -490,11 +502,7 @@ static void careless_host(unsigned n_unread, hcs_result expected, unsigned n_ans
     char directory[] = "/tmp/hcs-lib-test-XXXXXX";
     pthread_t thread;
 
-    assert_non_null(mkdtemp(directory));
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s/sock", directory);
-    c.listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(c.listen_fd, (struct sockaddr *) &address, sizeof(address)), 0);
-    assert_int_equal(listen(c.listen_fd, 8), 0);
+    c.listen_fd = listen_in(mkdtemp(directory), &address);
     assert_int_equal(pthread_create(&thread, NULL, careless_main, &c), 0);
     assert_int_equal(hcs_host_open(address.sun_path, &other, &err), expected);
     hcs_host_close(other);
@@ -672,6 +680,56 @@ static void operation_is_readable_when_it_is_done(void **state)
     assert_int_equal(hcs_op_wait(op, 0, &err), HCS_OK);
     hcs_op_close(op);
     hcs_system_close(system);
+}
+
+/* Answers the first call of its one client, and the second before it has read it all. */
+static void *hasty_main(void *context)
+{
+    static const char info[] = "{\"parameters\":{\"info\":{}}}";
+    static const char no[] =
+        "{\"error\":\"" NAME("Failed") "\",\"parameters\":{\"code\":-2143878899}}";
+    int fd = accept(*(int *) context, NULL, NULL);
+    char text[4096];
+
+    if (fd < 0 || read(fd, text, sizeof(text)) <= 0 || write(fd, info, sizeof(info)) < 0 ||
+        read(fd, text, sizeof(text)) <= 0 || write(fd, no, sizeof(no)) < 0)
+        return NULL;
+    while (read(fd, text, sizeof(text)) > 0)
+        continue;
+    close(fd);
+    return NULL;
+}
+
+static void operation_that_is_answered_while_it_is_sent_is_readable(void **state)
+{
+    char directory[] = "/tmp/hcs-lib-test-XXXXXX";
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    size_t size = (size_t) 4 << 20; /* more than a socket holds */
+    char *document = malloc(size + 1);
+    hcs_system *system = NULL;
+    hcs_host *other = NULL;
+    hcs_op *op = NULL;
+    pthread_t thread;
+    int listen_fd;
+
+    (void) state;
+    assert_non_null(document);
+    memset(document, ' ', size);
+    document[size] = '\0';
+    listen_fd = listen_in(mkdtemp(directory), &address);
+    assert_int_equal(pthread_create(&thread, NULL, hasty_main, &listen_fd), 0);
+    assert_int_equal(hcs_host_open(address.sun_path, &other, NULL), HCS_OK);
+    assert_int_equal(hcs_system_create(other, "web", document, &system, &op, NULL), HCS_OK);
+    assert_true(readable(hcs_op_pollable(op)));
+    assert_int_equal(hcs_op_wait(op, 0, NULL), HCS_E_INVALID_JSON);
+    hcs_op_close(op);
+    hcs_system_close(system);
+    hcs_host_close(other);
+    pthread_join(thread, NULL);
+    close(listen_fd);
+    unlink(address.sun_path);
+    rmdir(directory);
+    free(document);
 }
 
 static void operation_tells_its_error_again_and_again(void **state)
@@ -1052,6 +1110,7 @@ int main(void)
         T(many_threads_may_wait),
         T(wait_on_a_service_that_goes_away_says_so),
         T(operation_is_readable_when_it_is_done),
+        T(operation_that_is_answered_while_it_is_sent_is_readable),
         T(operation_tells_its_error_again_and_again),
         T(operation_ends_when_the_service_goes_away),
         T(system_being_created_cannot_be_used_yet),
