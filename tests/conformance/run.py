@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Run the conformance table against one driver: run.py DRIVER CONFORMANCE HCSD KEEPER HCS TAP LIBCOMPUTECORE.  TAP on stdout.
+"""Run the conformance table against one driver: run.py DRIVER CONFORMANCE HCSD KEEPER HCS TAP [LIBCOMPUTECORE].  TAP on stdout.
 
 With DRIVER-tcp the client is connected over TCP; rows that need descriptors to be passed are skipped by name.
 With computecore-DRIVER the program speaks the flat API of LIBCOMPUTECORE, which speaks to hcsd, which runs DRIVER."""
@@ -14,7 +14,7 @@ import tempfile
 import time
 
 name = sys.argv[1]
-conformance, hcsd, keeper, hcs, tap, computecore = map(os.path.abspath, sys.argv[2:])
+conformance, hcsd, keeper, hcs, tap, *computecore = map(os.path.abspath, sys.argv[2:])
 over_tcp, over_flat = name.endswith("-tcp"), name.startswith("computecore-")
 below = name.removesuffix("-tcp").removeprefix("computecore-")
 driver = name if over_flat else below
@@ -52,7 +52,7 @@ with tempfile.TemporaryDirectory(prefix="hcs-conformance-") as root:
                 subprocess.run([hcs, "rootfs", "make", args[0]], env=env, check=True, stdout=subprocess.DEVNULL)
         if args is not None:
             if over_flat:
-                env |= {"HCS_HOST": f"computecore:{computecore}", "HCS_COMPUTECORE_HOST": f"unix:{sock}"}
+                env |= {"HCS_HOST": f"computecore:{computecore[0]}", "HCS_COMPUTECORE_HOST": f"unix:{sock}"}
             status = subprocess.run([sys.executable, tap, conformance, driver, *args], env=env).returncode
     finally:
         service.send_signal(signal.SIGTERM)

@@ -94,6 +94,8 @@ static struct {
     } failures[PROVIDER_FAILURES_MAX];
     void (*on_close)(void *);
     void *on_close_parameter;
+    void (*on_query)(void *);
+    void *on_query_parameter;
     int n_strings, n_misuses;
 } world = { .tells = 1, .drains = 1 };
 
@@ -285,6 +287,14 @@ void provider_set_on_close(void (*hook)(void *), void *parameter)
     lock_take(&lock);
     world.on_close = hook;
     world.on_close_parameter = parameter;
+    lock_give(&lock);
+}
+
+void provider_set_on_query(void (*hook)(void *), void *parameter)
+{
+    lock_take(&lock);
+    world.on_query = hook;
+    world.on_query_parameter = parameter;
     lock_give(&lock);
 }
 
@@ -940,10 +950,18 @@ PROVIDER_API int32_t FLAT_CALL HcsGetComputeSystemProperties(flat_system system,
 int32_t FLAT_CALL HcsGetComputeSystemProperties(flat_system system, flat_operation op,
                                                 const uint16_t *query)
 {
+    void (*hook)(void *);
     struct a_handle *h;
+    void *parameter;
     int32_t result;
 
     (void) query;
+    lock_take(&lock);
+    hook = world.on_query;
+    parameter = world.on_query_parameter;
+    lock_give(&lock);
+    if (hook)
+        hook(parameter);
     lock_take(&lock);
     if (!scripted("HcsGetComputeSystemProperties", op, &result)) {
         h = handle_at(system, SYSTEM);

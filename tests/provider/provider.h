@@ -103,6 +103,9 @@ PROVIDER_API void provider_set_drains(int drains);
 /* Called in HcsClose... after the handle has stopped being one, before it returns. */
 PROVIDER_API void provider_set_on_close(void (*hook)(void *), void *parameter);
 
+/* Called in HcsGetComputeSystemProperties before anything else. */
+PROVIDER_API void provider_set_on_query(void (*hook)(void *), void *parameter);
+
 /* UTF-16 of ASCII text, into a ring of buffers of this thread that are used again. */
 PROVIDER_API const uint16_t *provider_wide(const char *ascii);
 

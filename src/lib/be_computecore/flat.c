@@ -87,7 +87,8 @@ static HMODULE library_open(const char *path_opt)
     }
     utf16_from_utf8(path_opt, strlen(path_opt), wide);
     wide[n] = 0;
-    return LoadLibraryExW((const WCHAR *) wide, NULL, LOAD_LIBRARY_SEARCH_SYSTEM32);
+    return LoadLibraryExW((const WCHAR *) wide, NULL,
+                          LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_SYSTEM32);
 }
 
 static hcs_result library_load(const char *path_opt, const char *name, void **out, hcs_error *err)

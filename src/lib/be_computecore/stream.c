@@ -32,6 +32,7 @@ struct cc_stream {
     struct lock lock;       /* guards what follows */
     bool ended;             /* by hcs_stream_end() */
     bool finished;          /* END has been taken */
+    bool awake;             /* we have set the wake ourselves since it was cleared */
 };
 
 static struct cc_stream *stream_of(const hcs_stream *stream)
@@ -224,14 +225,25 @@ static bool has_news(struct cc_stream *s)
     return !s->finished && (s->ended || s->end_reason || (s->of_host && pulse_is_due(&s->pulse)));
 }
 
-/* Make the wake say the truth.  While a log has something the wake is set already. */
+/* With the lock held. */
+static void wake_know(struct cc_stream *s)
+{
+    if (!s->awake)
+        wake_set(&s->wake);
+    s->awake = true;
+}
+
+/* Make the wake say the truth.  It costs nothing but the looking while a log has more. */
 static void stream_settle(struct cc_stream *s)
 {
     lock_take(&s->lock);
-    if (s->finished || roster_arm(&s->roster)) {
+    if (!s->finished && !roster_arm(&s->roster)) {
+        wake_know(s);
+    } else {
         wake_clear(&s->wake);
+        s->awake = false;
         if (has_news(s) || (!s->finished && !roster_arm(&s->roster)))
-            wake_set(&s->wake);
+            wake_know(s);
     }
     lock_give(&s->lock);
 }

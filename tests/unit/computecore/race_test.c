@@ -170,6 +170,32 @@ static void close_during_close(void **state)
     say_count("close during close");
 }
 
+static void query_handle(void)
+{
+    hcs_error why = HCS_ERROR_INIT;
+    char *document = NULL;
+    hcs_result r;
+
+    do {
+        r = cc_handle_query(a_handle, &document, &why);
+        free(document);
+        document = NULL;
+    } while (r >= 0);
+    assert_int_equal(r, HCS_E_WIN32_INVALID_HANDLE); /* by us: HCS would count a misuse */
+}
+
+static void call_during_close(void **state)
+{
+    (void) state;
+    for (int i = 0; i < races; i++) {
+        OK(cc_handle_open_system(container_of(host, struct cc_host, head), "race", &a_handle,
+                                 &err));
+        together(close_handle_now, query_handle, query_handle);
+        cc_handle_unref(a_handle);
+    }
+    say_count("call during close");
+}
+
 static void subscribe_and_close(void)
 {
     hcs_stream *stream = NULL;
@@ -288,6 +314,7 @@ int main(void)
         RACE(callback_during_close),
         RACE(provider_calling_late),
         RACE(close_during_close),
+        RACE(call_during_close),
         RACE(subscribe_during_callback),
         RACE(handle_closed_by_another_thread),
         RACE(stream_ended_by_another_thread),

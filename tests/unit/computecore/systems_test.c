@@ -1,6 +1,8 @@
 /* systems_test.c - systems and operations over the flat API. */
 #include "over.h"
 
+#include "thread.h"
+
 static hcs_system *create(const char *id)
 {
     hcs_system *system = NULL;
@@ -101,6 +103,7 @@ static void a_failed_create_leaves_nothing(void **state)
 static void a_refused_registration_releases_everything(void **state)
 {
     hcs_system *system = NULL;
+    char *list = NULL;
     hcs_op *op = NULL;
 
     (void) state;
@@ -115,6 +118,9 @@ static void a_refused_registration_releases_everything(void **state)
     provider_wait_idle();
     assert_int_equal(provider_counts().systems, 0);
     assert_int_equal(provider_counts().operations, 0);
+    OK(hcs_host_enumerate(host, NULL, &list, &err)); /* nobody is left with a system */
+    assert_null(strstr(list, "\"State\":\"Created\""));
+    hcs_string_free(list);
     provider_add_system("there", "me", "Running");
     provider_fail_next("HcsSetComputeSystemCallback", HCS_E_ACCESS_DENIED, 0, NULL);
     FAILS(hcs_system_open(host, "there", &system, &err), HCS_E_ACCESS_DENIED);
@@ -243,6 +249,11 @@ static void a_completion_that_comes_twice_counts_once(void **state)
         OK(hcs_system_create(host, id, "{}", &system, &op, &err));
         OK(hcs_op_wait(op, DEADLINE_MS, &err));
         hcs_op_close(op);
+        provider_fail_next("HcsStartComputeSystem", 0, HCS_E_IMAGE_MISMATCH,
+                           "{\"ErrorMessage\":\"which must be freed\"}");
+        OK(hcs_system_start(system, &op, &err));
+        FAILS(hcs_op_wait(op, DEADLINE_MS, &err), HCS_E_IMAGE_MISMATCH);
+        hcs_op_close(op);
         hcs_system_close(system);
         provider_forget_system(id);
     }
@@ -363,6 +374,45 @@ static void a_disconnect_fails_the_wait(void **state)
     hcs_system_close(system);
 }
 
+/* ---- closing ---- */
+
+THREAD_FUNCTION(close_handle, parameter)
+{
+    cc_handle_close(parameter, "closed");
+    THREAD_RETURN;
+}
+
+static thread closer;
+
+/* On the thread that is in a call of HCS: another one closes the handle. */
+static void close_meanwhile(void *parameter)
+{
+    thread_start(&closer, close_handle, parameter);
+    while (cc_handle_enter(parameter, NULL) >= 0) { /* until it has begun */
+        cc_handle_leave(parameter);
+        thread_yield();
+    }
+    for (int i = 0; i < 1000; i++)
+        thread_yield();
+    assert_int_equal(provider_counts().systems, 1);
+}
+
+static void a_close_waits_for_a_call_that_is_under_way(void **state)
+{
+    struct cc_handle *h = NULL;
+    char *document = NULL;
+
+    (void) state;
+    provider_add_system("closing", "me", "Running");
+    OK(cc_handle_open_system(container_of(host, struct cc_host, head), "closing", &h, &err));
+    provider_set_on_query(close_meanwhile, h);
+    OK(cc_handle_query(h, &document, &err));
+    thread_join(closer);
+    free(document);
+    assert_int_equal(provider_counts().systems, 0);
+    cc_handle_unref(h);
+}
+
 /* ---- the host ---- */
 
 static void the_host_lists_and_tells_of_itself(void **state)
@@ -428,6 +478,7 @@ int main(void)
         OVER(an_end_that_hcs_forgets_to_tell_is_found_by_asking),
         OVER(an_end_without_a_document_is_unknown),
         OVER(a_disconnect_fails_the_wait),
+        OVER(a_close_waits_for_a_call_that_is_under_way),
         OVER(the_host_lists_and_tells_of_itself),
         OVER(what_hcs_cannot_do_is_refused_by_name),
         OVER(text_that_is_not_utf8_is_refused),
