@@ -159,6 +159,23 @@ void connection_call_done(struct connection *c)
     connection_update(c);
 }
 
+void connections_flush_streams(struct server *s)
+{
+    if (!s->streams_wait)
+        return;
+    s->streams_wait = 0;
+    list_for_each(&s->connections, n)
+    {
+        struct connection *c = container_of(n, struct connection, link);
+
+        /* also of one that has just ended, and is no stream any more */
+        if (varlink_unsent(c->varlink) > 0) {
+            varlink_flush(c->varlink);
+            connection_update(c);
+        }
+    }
+}
+
 static int is_all_sent(const struct connection *c)
 {
     return varlink_unsent(c->varlink) == 0 || varlink_send_lost(c->varlink);

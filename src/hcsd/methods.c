@@ -98,6 +98,9 @@ static void on_answered(struct call *call, const struct answer *answer)
     int fds[3], n_fds = 0;
 
     assert(m);
+    /* Whoever has the answer finds the event in its stream: over TCP the two take different ways.
+     */
+    connections_flush_streams(c->server);
     if (answer->result < 0) {
         connection_reply_failure(c, answer->err);
         connection_call_done(c);

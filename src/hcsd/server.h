@@ -30,6 +30,7 @@ struct server {
     char *socket_path;
     struct list connections;
     uint32_t n_connections;
+    int streams_wait; /* there are events that were queued and are not on their way yet */
     uint32_t connections_max;
     uint64_t idle_exit_us; /* 0: stay */
     uint64_t started_ns;
@@ -90,6 +91,9 @@ void connection_reply_fds(struct connection *c, const json_t *parameters, const 
 void connection_reply_error(struct connection *c, const char *error, json_t *take_parameters);
 void connection_reply_failure(struct connection *c, const hcs_error *err);
 void connection_call_done(struct connection *c);
+
+/* Send the events that are queued, as far as their readers take them. */
+void connections_flush_streams(struct server *s);
 
 /* methods.c: begin the call in @message. */
 void method_call(struct connection *c, struct varlink_message *message);

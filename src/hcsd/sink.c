@@ -24,6 +24,7 @@ static int send_pieces(struct connection *c, const char *prefix, const char *bod
                             strlen(suffix), NULL) < 0)
         return 0;
     connection_update(c);
+    c->server->streams_wait = 1;
     return 1;
 }
 
@@ -56,6 +57,7 @@ static int on_end(struct sub *s, const char *reason)
     parameters = json_pack("{s:s}", "end", reason);
     c->streaming = 0;
     c->oneway = 0;
+    c->server->streams_wait = 1;
     connection_reply(c, parameters, 0);
     json_decref(parameters);
     return 1;

@@ -593,6 +593,34 @@ static void a_client_that_goes_away_during_a_call_is_let_go(void **state)
     UNTIL(f, f->server.n_connections == 0);
 }
 
+/* Over TCP the two take different ways: it has to be sent before. */
+static void an_event_arrives_before_the_answer_of_the_call_that_caused_it(void **state)
+{
+    static const char subscribe[] =
+        "{\"method\":\"org.libhcs.ComputeService.Subscribe\",\"parameters\":{},\"more\":true}";
+    struct fixture *f = *state;
+    os_socket caller = friend(f), streams[8];
+    char text[4096];
+
+    for (size_t i = 0; i < N_ELEMENTS(streams); i++) {
+        streams[i] = friend(f);
+        say(streams[i], subscribe);
+        hear_success(f, streams[i]);
+    }
+    call(caller, "CreateSystem",
+         "{\"id\":\"a\",\"document\":\"{\\\"Owner\\\":\\\"o\\\",\\\"SchemaVersion\\\":{"
+         "\\\"Major\\\":2,"
+         "\\\"Minor\\\":1},\\\"Container\\\":{\\\"Storage\\\":{\\\"Path\\\":\\\"/\\\"}}}\"}");
+    hear_success(f, caller);
+    for (size_t i = 0; i < N_ELEMENTS(streams); i++) { /* the loop has no turn any more */
+        ssize_t n = recv(streams[i], text, sizeof text - 1, 0);
+
+        assert_true(n > 0);
+        text[n] = '\0';
+        assert_non_null(strstr(text, "SystemCreated"));
+    }
+}
+
 /* ---- tickets ---- */
 
 static void open_stdio(struct fixture *f, os_socket s, char ticket[64])
@@ -756,6 +784,7 @@ int main(void)
         TEST(much_before_the_token_is_refused),
         IMPATIENT(a_refused_client_that_goes_on_sending_is_closed),
         TEST(a_client_that_goes_away_during_a_call_is_let_go),
+        TEST(an_event_arrives_before_the_answer_of_the_call_that_caused_it),
         TEST(a_ticket_is_the_connection_itself_and_used_once),
         TEST(a_ticket_that_nobody_names_is_closed),
         TEST(one_ticket_too_many_is_refused_and_the_connection_goes_on),
