@@ -221,6 +221,11 @@ int memlog_arm(struct memlog_cursor *c)
     return 1;
 }
 
+int memlog_ready(const struct memlog_cursor *c)
+{
+    return record_look(c->at) != MARK_NOTHING;
+}
+
 int memlog_spin(struct memlog_cursor *c)
 {
     uint64_t until = clock_monotonic_ns() + SPIN_NS;

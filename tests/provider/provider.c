@@ -205,6 +205,7 @@ static int handle_new(enum kind kind, int of)
             world.n_handles = at + 1;
         return at;
     }
+    assert(!"too many handles");
     return -1;
 }
 

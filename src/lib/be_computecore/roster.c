@@ -112,6 +112,18 @@ bool roster_arm(struct roster *r)
     return true;
 }
 
+bool roster_ready(struct roster *r)
+{
+    list_for_each(&r->sources, n)
+    {
+        struct roster_source *s = container_of(n, struct roster_source, node);
+
+        if (s->cursor && memlog_ready(s->cursor))
+            return true;
+    }
+    return false;
+}
+
 bool roster_spin(struct roster *r)
 {
     struct roster_source *only = list_first(&r->sources, struct roster_source, node);

@@ -47,6 +47,9 @@ void roster_end(struct roster_source *source);
 /* Whether all logs have nothing, and will set the wake. */
 bool roster_arm(struct roster *r);
 
+/* Whether one of the logs has something.  A look that holds up nobody. */
+bool roster_ready(struct roster *r);
+
 /* Look for something a moment before sleeping. */
 bool roster_spin(struct roster *r);
 

@@ -237,7 +237,7 @@ static void wake_know(struct cc_stream *s)
 static void stream_settle(struct cc_stream *s)
 {
     lock_take(&s->lock);
-    if (!s->finished && !roster_arm(&s->roster)) {
+    if (!s->finished && roster_ready(&s->roster)) {
         wake_know(s);
     } else {
         wake_clear(&s->wake);
