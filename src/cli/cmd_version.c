@@ -62,6 +62,22 @@ static void print_tcp(const json_t *tcp)
                json_integer_value(json_object_get(tcp, "port")), refused, refused == 1 ? "" : "s");
 }
 
+/* "service   computecore.dll, schema 2.6": more HCS does not say of itself. */
+static void print_flat(const json_t *info)
+{
+    const json_t *basic = json_array_get(
+        json_object_get(json_object_get(info, "serviceProperties"), "Properties"), 0);
+    const json_t *version;
+    size_t i;
+
+    printf("%-*s%s", COLUMN, "service", text_of(info, "library") ? text_of(info, "library") : "?");
+    json_array_foreach(json_object_get(basic, "SupportedSchemaVersions"), i, version)
+        printf("%s%lld.%lld", i ? ", " : ", schema ",
+               json_integer_value(json_object_get(version, "Major")),
+               json_integer_value(json_object_get(version, "Minor")));
+    putchar('\n');
+}
+
 static void print_service(const json_t *info)
 {
     const char *name = text_of(info, "name"), *version = text_of(info, "version");
@@ -120,7 +136,10 @@ static int run(const struct command *self, int argc, char **argv)
     if (!info)
         return STATUS_FAILED;
     if (!as_json) {
-        print_service(info);
+        if (text_of(info, "backend"))
+            print_flat(info);
+        else
+            print_service(info);
         return STATUS_OK;
     }
     whole = json_pack("{s:s, s:O}", "library", hcs_version(), "service", info);

@@ -14,8 +14,25 @@
 #define OPTIONS_MAX 24
 #ifdef _WIN32
 #define ADDRESSES "computecore: (the default) or tcp:127.0.0.1:PORT"
+#define TRY_IT                                                                                     \
+    "Try it: hcs events.  hcs COMMAND --help has an example for each command.\n"                   \
+    "\n"                                                                                           \
+    "Environment:\n"                                                                               \
+    "  HCS_HOST  the service, as -H   NO_COLOR  no colours\n"
 #else
 #define ADDRESSES "unix:/path/to/socket or tcp:127.0.0.1:PORT"
+#define TRY_IT                                                                                     \
+    "Try it, in two terminals:\n"                                                                  \
+    "  hcs events\n"                                                                               \
+    "  hcs run --rootfs DIR -- sh -c 'exit 42'\n"                                                  \
+    "\n"                                                                                           \
+    "hcs rootfs make DIR makes a root file system to play with; hcs COMMAND --help has an\n"       \
+    "example for each command.  The service, hcsd, is started when nobody answers.\n"              \
+    "\n"                                                                                           \
+    "Environment:\n"                                                                               \
+    "  HCS_HOST    the service, as -H       HCS_HCSD      the hcsd to start\n"                     \
+    "  HCS_ROOTFS  root file system of run  HCS_TOKEN_FILE  what hcsd --tcp wrote\n"               \
+    "  NO_COLOR    no colours\n"
 #endif
 
 const struct command *const commands[] = {
@@ -41,18 +58,7 @@ static void print_help(void)
         printf("  %-10s%s\n", commands[i]->name, commands[i]->summary);
     printf("\nOptions:\n");
     option_print(stdout, global_options, N_ELEMENTS(global_options));
-    printf("\n"
-           "Try it, in two terminals:\n"
-           "  hcs events\n"
-           "  hcs run --rootfs DIR -- sh -c 'exit 42'\n"
-           "\n"
-           "hcs rootfs make DIR makes a root file system to play with; hcs COMMAND --help has an\n"
-           "example for each command.  The service, hcsd, is started when nobody answers.\n"
-           "\n"
-           "Environment:\n"
-           "  HCS_HOST    the service, as -H       HCS_HCSD      the hcsd to start\n"
-           "  HCS_ROOTFS  root file system of run  HCS_TOKEN_FILE  what hcsd --tcp wrote\n"
-           "  NO_COLOR    no colours\n");
+    printf("\n" TRY_IT);
 }
 
 static void print_command_help(const struct command *self, const struct opt *opts, size_t n_opts)

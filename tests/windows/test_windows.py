@@ -225,13 +225,32 @@ def test_what_is_not_there_says_so(service, command):
     assert r.returncode in (1, 125) and "not there on Windows" in r.stderr
 
 
-def test_hcs_exe_waits_for_the_end(service, document, tmp_path):
-    create(service, "tcp:127.0.0.1", "waited", document, tmp_path)
-    service.hcs_exe("tcp:127.0.0.1", "start", "waited")
-    p = subprocess.Popen(["wine", str(HCS_EXE), "-H", "tcp:127.0.0.1", "wait", "waited"], env=service.wine_env, stdout=subprocess.PIPE)
-    service.hcs("kill", "waited", check=0)
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_hcs_exe_waits_for_the_end(service, address, document, tmp_path):
+    id = "waited-" + address.split(":")[0]
+    create(service, address, id, document, tmp_path)
+    service.hcs_exe(address, "start", id)
+    p = subprocess.Popen(["wine", str(HCS_EXE), "-H", address, "wait", id], env=service.wine_env, stdout=subprocess.PIPE)
+    service.hcs("kill", id, check=0)
     out, _ = p.communicate(timeout=60)
-    assert (p.returncode, out) == (0, b"waited: terminated by client\n")
+    assert (p.returncode, out) == (0, f"{id}: terminated by client\n".encode())
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_hcs_exe_stops_a_system(service, address, document, tmp_path):
+    id = "stopped-" + address.split(":")[0]
+    create(service, address, id, document, tmp_path)
+    service.hcs_exe(address, "start", id)
+    service.hcs_exe(address, "stop", id)
+    assert [s["State"] for s in service.list(everything=True) if s["Id"] == id] == ["Stopped"]
+    r = service.hcs_exe(address, "start", id, check=1)
+    assert id in r.stderr
+
+
+def test_hcs_exe_says_what_it_talks_to(service):
+    assert re.search(r"^service +computecore.dll, schema 2\.\d+$", service.hcs_exe("computecore:", "version").stdout, re.M)
+    assert re.search(r"^service +hcsd ", service.hcs_exe("tcp:127.0.0.1", "version").stdout, re.M)
+    assert "HCS_E_SYSTEM_NOT_FOUND" in service.wine(HCS_EXE, "explain", "0xC037010E", check=0).stdout
 
 
 def test_names_in_any_script_come_back_as_they_are(service):
