@@ -74,8 +74,9 @@ void program_done(struct program *p)
  * nothing is touched any more: the thread ends with us. */
 struct lane {
     HANDLE ours;
-    HANDLE theirs; /* opened for overlapped use */
-    int is_input;
+    HANDLE theirs; /* a socket over TCP, else a pipe that was opened for overlapped use */
+    int is_socket, is_input;
+    HANDLE event; /* of what is under way on the pipe */
     HANDLE thread;
     volatile LONG64 moved;
 };
@@ -87,12 +88,14 @@ static int is_socket(HANDLE handle)
     return getsockopt((SOCKET) handle, SOL_SOCKET, SO_TYPE, (char *) &type, &size) == 0;
 }
 
-static void theirs_close(HANDLE handle)
+static void theirs_close(struct lane *l)
 {
-    if (is_socket(handle))
-        closesocket((SOCKET) handle);
+    if (l->is_socket)
+        closesocket((SOCKET) l->theirs);
     else
-        CloseHandle(handle);
+        CloseHandle(l->theirs);
+    if (l->event)
+        CloseHandle(l->event);
 }
 
 /* Bytes moved by what was begun with @o; 0 when it failed or came to the end. */
@@ -105,31 +108,48 @@ static DWORD finish(HANDLE handle, BOOL done, OVERLAPPED *o)
     return GetOverlappedResult(handle, o, &n, TRUE) ? n : 0;
 }
 
-static void carry_input(struct lane *l, HANDLE event, char *buffer)
+static DWORD theirs_read(struct lane *l, char *to, DWORD room)
+{
+    OVERLAPPED o = { .hEvent = l->event };
+
+    if (l->is_socket) {
+        int n = recv((SOCKET) l->theirs, to, (int) room, 0);
+
+        return n > 0 ? (DWORD) n : 0;
+    }
+    return finish(l->theirs, ReadFile(l->theirs, to, room, NULL, &o), &o);
+}
+
+static DWORD theirs_write(struct lane *l, const char *bytes, DWORD n)
+{
+    OVERLAPPED o = { .hEvent = l->event };
+
+    if (l->is_socket) {
+        int put = send((SOCKET) l->theirs, bytes, (int) n, 0);
+
+        return put > 0 ? (DWORD) put : 0;
+    }
+    return finish(l->theirs, WriteFile(l->theirs, bytes, n, NULL, &o), &o);
+}
+
+static void carry_input(struct lane *l, char *buffer)
 {
     DWORD n, at, put;
 
     while (ReadFile(l->ours, buffer, LANE_BYTES, &n, NULL) && n > 0) {
         for (at = 0; at < n; at += put) {
-            OVERLAPPED o = { .hEvent = event };
-
-            put = finish(l->theirs, WriteFile(l->theirs, buffer + at, n - at, NULL, &o), &o);
+            put = theirs_write(l, buffer + at, n - at);
             if (put == 0)
                 return;
         }
     }
 }
 
-static void carry_output(struct lane *l, HANDLE event, char *buffer)
+static void carry_output(struct lane *l, char *buffer)
 {
     DWORD n, at, put;
 
-    for (;;) {
-        OVERLAPPED o = { .hEvent = event };
-
-        n = finish(l->theirs, ReadFile(l->theirs, buffer, LANE_BYTES, NULL, &o), &o);
-        if (n == 0)
-            return;
+    while ((n = theirs_read(l, buffer, LANE_BYTES)) > 0) {
         for (at = 0; at < n; at += put)
             if (!WriteFile(l->ours, buffer + at, n - at, &put, NULL) || put == 0)
                 return;
@@ -140,16 +160,14 @@ static void carry_output(struct lane *l, HANDLE event, char *buffer)
 static DWORD WINAPI lane_main(void *context)
 {
     struct lane *l = context;
-    HANDLE event = CreateEventW(NULL, TRUE, FALSE, NULL);
     char *buffer = malloc(LANE_BYTES);
 
-    if (event && buffer && l->is_input)
-        carry_input(l, event, buffer);
-    else if (event && buffer)
-        carry_output(l, event, buffer);
+    if (buffer && l->is_input)
+        carry_input(l, buffer);
+    else if (buffer)
+        carry_output(l, buffer);
     free(buffer);
-    CloseHandle(event);
-    theirs_close(l->theirs); /* the end is passed on */
+    theirs_close(l); /* the end is passed on */
     return 0;
 }
 
@@ -162,9 +180,12 @@ static void lane_begin(struct lane *l, hcs_process *process, hcs_stdio_which whi
                         .is_input = which == HCS_STDIN };
     if (!l->theirs)
         return;
-    l->thread = CreateThread(NULL, 0, lane_main, l, 0, NULL);
+    l->is_socket = is_socket(l->theirs);
+    l->event = CreateEventW(NULL, TRUE, FALSE, NULL);
+    if (l->event)
+        l->thread = CreateThread(NULL, 0, lane_main, l, 0, NULL);
     if (!l->thread)
-        theirs_close(l->theirs);
+        theirs_close(l);
 }
 
 /* What the program said before it ended, to the last byte; who else has its handles, as a program
