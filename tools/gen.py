@@ -25,10 +25,10 @@ def quoted(text):
 def error_codes(path):
     print("/* error_codes.h - result codes.  Generated from idl/errors.tsv by tools/gen.py. */")
     print("#ifndef HCS_ERROR_CODES_H\n#define HCS_ERROR_CODES_H\n")
-    print("#include <stdint.h>\n")
+    print("#include <stdint.h>\n\n/* The winerror.h of newer Windows SDKs has some of these, the same: include windows.h first. */\n")
     for r in rows(path):
         print(f"/* {r['meaning']} */")
-        print(f"#define HCS_E_{r['name']} ((int32_t) {r['code']}u)")
+        print(f"#ifndef HCS_E_{r['name']}\n#define HCS_E_{r['name']} ((int32_t) {r['code']}u)\n#endif")
     print("\n#endif")
 
 

@@ -1,7 +1,7 @@
 /* flat.h - the flat API's own types for the sources here, on Linux and on Windows.
  *
- * On Windows the headers are those of mingw-w64, which have no HCS_E_ codes and not the newer
- * types; the codes are libhcs's on both. */
+ * On Windows the headers are those of mingw-w64, which have no HCS_E_ codes and may not have the
+ * newer types; the codes are libhcs's on both. */
 #ifndef HCS_COMPAT_FLAT_H
 #define HCS_COMPAT_FLAT_H
 
@@ -18,6 +18,9 @@
 
 #include <computecore.h>
 
+/* What older headers lack. */
+#ifndef HAVE_HCS_OPERATION_OPTIONS
+
 typedef enum HCS_OPERATION_OPTIONS {
     HcsOperationOptionNone = 0,
     HcsOperationOptionProgressUpdate = 1,
@@ -29,6 +32,9 @@ typedef enum HCS_RESOURCE_TYPE { HcsResourceTypeNone = 0 } HCS_RESOURCE_TYPE;
 #define HcsEventOptionEnableVmLifecycle ((HCS_EVENT_OPTIONS) 2)
 #define HcsEventOptionEnableLiveMigrationEvents ((HCS_EVENT_OPTIONS) 4)
 
+#endif
+#ifndef HAVE_HCS_OPERATION_NOTIFICATIONS
+
 HCS_OPERATION WINAPI HcsCreateOperationWithNotifications(HCS_OPERATION_OPTIONS eventTypes,
                                                          const void *context,
                                                          HCS_EVENT_CALLBACK callback);
@@ -36,6 +42,8 @@ HRESULT WINAPI HcsAddResourceToOperation(HCS_OPERATION operation, HCS_RESOURCE_T
                                          PCWSTR uri, HANDLE handle);
 HRESULT WINAPI HcsGetOperationProperties(HCS_OPERATION operation, PCWSTR options,
                                          PWSTR *resultDocument);
+
+#endif
 
 #else
 #include "computecore.h"
