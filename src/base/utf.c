@@ -148,6 +148,8 @@ static _of_blocks_ void decode_blocks(const uint16_t **units, size_t n, unsigned
             to += plain;
             left -= plain;
             space -= plain;
+            if (left == 0 || *at == 0)
+                break;
         }
         if (left < 8 + 3 || space < 3 * 8 + 3)
             break;
@@ -271,7 +273,7 @@ _reads_whole_blocks_ struct utf16_text utf8_from_utf16_text(const uint16_t *text
     assert(text && out);
     do {
         decode_blocks(&at, units_in_reach(at, end), &to, (size_t) (room_end - to));
-    } while (decode_some(&at, end, &to, room_end, &lossy));
+    } while (at < end && *at && decode_some(&at, end, &to, room_end, &lossy));
     return (struct utf16_text){ (size_t) (at - text), (size_t) (to - (unsigned char *) out), lossy,
                                 at < end && *at == 0 };
 }

@@ -23,10 +23,11 @@
 
 /* Whether this runs under Valgrind, which cannot be told at build time, and for which a block that
  * begins in the text must not end behind it unless it is a single aligned one.  The instructions
- * are what Valgrind takes for a call to itself; together they do nothing. */
+ * are what Valgrind takes for a call to itself; together they do nothing.  UTF_UNWATCHED: for who
+ * counts instructions with it. */
 static inline int reads_are_watched(void)
 {
-#if defined(__x86_64__) && !defined(_WIN32)
+#if defined(__x86_64__) && !defined(_WIN32) && !defined(UTF_UNWATCHED)
     static int known; /* 0: not asked yet, 1: no, 2: yes */
     int answer = __atomic_load_n(&known, __ATOMIC_RELAXED);
 

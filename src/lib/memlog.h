@@ -1,9 +1,10 @@
 /* memlog.h - the bounded event log in memory of one handle, and cursors on it.
  *
  * Foreign threads put records, which get dense numbers; any number of cursors read them, each at
- * its own pace.  A put never waits for a reader and, once the log has its size, never allocates.
- * What no longer fits below the ceiling is dropped, oldest first, and every cursor that has not had
- * it gets one GAP with the exact numbers.  A final record is not dropped.
+ * its own pace.  A put never waits for a reader and, once the log has its size, never allocates,
+ * but for a text longer than a chunk.  What no longer fits below the ceiling is dropped, oldest
+ * first, and every cursor that has not had it gets one GAP with the exact numbers.  A final record
+ * is not dropped.
  *
  * How a reader waits.  memlog_next() never sleeps and never arms.  On MEMLOG_NOTHING:
  *
@@ -72,8 +73,9 @@ struct memlog_stats {
 #define MEMLOG_CEILING_MAX ((size_t) 1 << 30)
 #define MEMLOG_CEILING_DEFAULT ((size_t) 4 << 20)
 
-/* An empty log of at most @ceiling bytes; a reader that holds a record of a dropped chunk may keep
- * that one chunk besides.  One reference is the caller's; each cursor has one. */
+/* An empty log of at most @ceiling bytes.  A reader that stands still keeps the chunk it is in, a
+ * sixteenth of the ceiling or 64 KiB: those count, but leave half of the ceiling to the log.  One
+ * reference is the caller's; each cursor has one. */
 _must_use_ hcs_result memlog_new(size_t ceiling, struct memlog **out, hcs_error *err);
 void memlog_unref(struct memlog *l); /* NULL is allowed */
 

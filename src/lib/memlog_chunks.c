@@ -53,11 +53,18 @@ static void discard(struct chunks *cs, struct chunk *chunk)
     cs->trash = chunk;
 }
 
-/* Only chunks of the usual size are worth keeping: they fit the next time. */
+static size_t held(const struct chunks *cs)
+{
+    return cs->attached + cs->detached + cs->spare;
+}
+
+/* Only chunks of the usual size are worth keeping: they fit the next time.  None is while readers
+ * that stood still have made the log larger than its ceiling. */
 void chunks_give_back(struct chunks *cs, struct chunk *chunk)
 {
     assert(chunk->readers == 0 && !chunk->attached);
-    if (chunk->size != cs->chunk_max || cs->spare + chunk->size > cs->spare_max) {
+    if (chunk->size != cs->chunk_max || cs->spare + chunk->size > cs->spare_max ||
+        held(cs) + chunk->size > cs->ceiling) {
         discard(cs, chunk);
         return;
     }
@@ -131,8 +138,7 @@ static void recycle_passed(struct chunks *cs)
  * ceiling from the log. */
 static int may_grow(const struct chunks *cs, size_t size)
 {
-    return cs->attached + cs->detached + cs->spare + size <= cs->ceiling ||
-           cs->attached + size <= cs->ceiling / 2;
+    return held(cs) + size <= cs->ceiling || cs->attached + size <= cs->ceiling / 2;
 }
 
 struct chunk *chunks_take(struct chunks *cs, size_t need)
