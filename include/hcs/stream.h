@@ -9,7 +9,7 @@
  *     HCS_FROM_BEGINNING means from the opening of the handle; HCS_FROM_AFTER is for streams of a
  *     handle only, elsewhere HCS_E_WIN32_NOT_SUPPORTED;
  *   - kinds are HCS's alone and as HCS gives them: no event of a creation or a start is made up.
- *     The end of a process is in the streams of the handle that it was created or opened by;
+ *     The end of a process is in the streams of the system's handle that it was created by;
  *   - an end that HCS told nobody, or before the handle was opened, is found by asking and told
  *     once, with the document that HCS has for it or without;
  *   - a stream of one system by its id, and of a host for each system, opens a handle of its own.

@@ -75,7 +75,7 @@ static int is_over_hcs(void)
     } while (0)
 
 #define NO_SUCH_EVENT "HCS tells of no creation and no start"
-#define NO_PROCESS_EVENTS "HCS tells the end of a process to the handles of that process only"
+#define NO_PROCESS_EVENTS "HCS tells the end of a process to handles of that process only"
 
 /* ---- programs ---- */
 

@@ -15,32 +15,35 @@
 #include "err.h"
 #include "utf.h"
 
-static hcs_result function_missing(const char *library, const char *name, hcs_error *err)
-{
-    return fail(err, HCS_E_WIN32_PROC_NOT_FOUND, "computecore.load",
-                "'%s' has no function %s: it is not a Host Compute library, or too old a one",
-                library, name);
-}
+static const struct function {
+    const char *name;
+    size_t offset; /* of its pointer in the table */
+    int needed;
+} functions[] = {
+#define NEED_ROW(type, name, parameters) { #name, offsetof(struct flat_api, name), 1 },
+#define MAY_ROW(type, name, parameters) { #name, offsetof(struct flat_api, name), 0 },
+    FLAT_FUNCTIONS(NEED_ROW, MAY_ROW) NEED_ROW(void *, LocalFree, (void *) )
+#undef NEED_ROW
+#undef MAY_ROW
+};
 
 hcs_result flat_fill(void *(*find)(void *library, const char *name), void *library,
                      const char *library_name, struct flat_api *out, hcs_error *err)
 {
     struct flat_api api = { 0 };
-    void *at;
 
     assert(find && library_name && out);
-    /* The only portable way from an object pointer to one of a function is to copy its bits. */
-#define TAKE_MAY(type, name, parameters)                                                           \
-    at = find(library, #name);                                                                     \
-    memcpy(&api.name, &at, sizeof at);
-#define TAKE_NEED(type, name, parameters)                                                          \
-    TAKE_MAY(type, name, parameters)                                                               \
-    if (!at)                                                                                       \
-        return function_missing(library_name, #name, err);
-    FLAT_FUNCTIONS(TAKE_NEED, TAKE_MAY)
-    TAKE_NEED(void *, LocalFree, (void *) )
-#undef TAKE_NEED
-#undef TAKE_MAY
+    for (size_t i = 0; i < N_ELEMENTS(functions); i++) {
+        void *at = find(library, functions[i].name);
+
+        if (!at && functions[i].needed)
+            return fail(err, HCS_E_WIN32_PROC_NOT_FOUND, "computecore.load",
+                        "'%s' has no function %s: it is not a Host Compute library, or too old a "
+                        "one",
+                        library_name, functions[i].name);
+        /* The only portable way from an object's pointer to a function's is to copy its bits. */
+        memcpy((char *) &api + functions[i].offset, (const void *) &at, sizeof at);
+    }
     *out = api;
     return HCS_OK;
 }

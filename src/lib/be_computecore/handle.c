@@ -99,7 +99,7 @@ hcs_result cc_handle_register(struct cc_handle *h, flat_system system, flat_proc
     h->system = system;
     h->process = process;
     h->state = HANDLE_OPEN;
-    r = trampoline_open(&h->trampoline, h->log, h->parent_opt ? h->parent_opt->log : NULL,
+    r = trampoline_open(&h->trampoline, h->log, h->tells_parent ? h->parent_opt->log : NULL,
                         process ? HCS_EVENT_PROCESS_EXITED : HCS_EVENT_SYSTEM_EXITED, err);
     if (r >= 0) {
         result = native_register(h);

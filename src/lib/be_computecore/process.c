@@ -246,6 +246,7 @@ static hcs_result create_handle(struct cc_handle *parent, const char *parameters
     if (r < 0)
         return r;
     op->with_process = true;
+    h->tells_parent = true; /* of all handles of the process only this one, so it is told once */
     r = create_start(parent, parameters, h, op, err);
     if (r < 0)
         return r;

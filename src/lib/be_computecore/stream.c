@@ -332,6 +332,7 @@ hcs_result cc_stream_open_system(hcs_system *handle, const hcs_stream_options *o
                                  hcs_stream **out, hcs_error *err)
 {
     struct cc_system *system = cc_system_of(handle);
+    _cleanup_(cc_handle_unrefp) struct cc_handle *h = cc_handle_ref(system->handle);
     enum memlog_from from = (enum memlog_from) options->from;
     hcs_error why = HCS_ERROR_INIT;
     struct cc_stream *s;
@@ -344,11 +345,11 @@ hcs_result cc_stream_open_system(hcs_system *handle, const hcs_stream_options *o
     if (r < 0)
         from = MEMLOG_FROM_OLDEST; /* nothing of its life shall be missed */
     else
-        cc_handle_ask(system->handle, false);
-    r = stream_new(system->handle->host, &s, err);
+        cc_handle_ask(h, false);
+    r = stream_new(h->host, &s, err);
     if (r < 0)
         return r;
-    r = roster_add(&s->roster, system->head.id, system->handle, false, from, options->after, err);
+    r = roster_add(&s->roster, system->head.id, h, false, from, options->after, err);
     if (r < 0) {
         stream_drop(s);
         return r;

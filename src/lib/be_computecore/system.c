@@ -160,7 +160,7 @@ hcs_result cc_system_create(hcs_host *handle, const char *id, const char *docume
     struct cc_host *host = cc_host_of(handle);
     _cleanup_(cc_op_unrefp) struct cc_op *op = NULL;
     struct cc_handle *h = NULL;
-    struct cc_system *system;
+    struct cc_system *system = NULL;
     hcs_result r;
 
     r = create_handle(host, id, document, out_op_opt ? OPERATION_CALL : OPERATION_WAIT, &h, &op,
@@ -180,7 +180,7 @@ hcs_result cc_system_create(hcs_host *handle, const char *id, const char *docume
 hcs_result cc_system_open(hcs_host *host, const char *id, hcs_system **out, hcs_error *err)
 {
     struct cc_handle *h = NULL;
-    struct cc_system *system;
+    struct cc_system *system = NULL;
     hcs_result r = cc_handle_open_system(cc_host_of(host), id, &h, err);
 
     if (r >= 0)

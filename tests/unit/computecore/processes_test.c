@@ -176,9 +176,12 @@ static void a_process_can_be_opened_by_its_id(void **state)
 {
     hcs_process *process = run(hang), *again = NULL, *late = NULL;
     uint32_t id = hcs_process_id(process);
+    hcs_event event = HCS_EVENT_INIT;
     hcs_exit report = HCS_EXIT_INIT;
+    hcs_stream *stream = NULL;
 
     (void) state;
+    OK(hcs_stream_open_system(home, NULL, &stream, &err));
     OK(hcs_process_open(home, id, &again, &err));
     assert_int_equal(hcs_process_id(again), id);
     FAILS(hcs_process_open(home, 1, &late, &err), HCS_E_WIN32_NOT_FOUND);
@@ -189,6 +192,11 @@ static void a_process_can_be_opened_by_its_id(void **state)
     hcs_process_close(again);
     FAILS(hcs_process_open(home, id, &late, &err), HCS_E_PROCESS_ALREADY_STOPPED);
     assert_null(late);
+    /* an event once, however many handles were told */
+    OK(hcs_stream_next(stream, 0, &event, &err));
+    assert_int_equal(event.kind, HCS_EVENT_PROCESS_EXITED);
+    FAILS(hcs_stream_next(stream, 0, &event, &err), HCS_E_OPERATION_TIMEOUT);
+    hcs_stream_close(stream);
     hcs_process_close(process);
 }
 
