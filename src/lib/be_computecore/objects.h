@@ -138,7 +138,7 @@ struct cc_handle {
     flat_process process;
     struct memlog *log;           /* counted */
     struct cc_handle *parent_opt; /* counted: of the system that a process is in */
-    bool tells_parent; /* the end is an event of the parent's log too */
+    bool tells_parent;            /* the end is an event of the parent's log too */
     struct trampoline trampoline;
     bool registered;
     struct lock lock; /* guards what follows */
