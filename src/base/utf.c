@@ -266,11 +266,15 @@ static _of_blocks_ int decode_some(const uint16_t **units, const uint16_t *end, 
 _reads_whole_blocks_ struct utf16_text utf8_from_utf16_text(const uint16_t *text, size_t max,
                                                             char *out, size_t room)
 {
-    const uint16_t *at = text, *end = text + max;
-    unsigned char *to = (unsigned char *) out, *room_end = to + room;
+    const uint16_t *at, *end;
+    unsigned char *to, *room_end;
     int lossy = 0;
 
     assert(text && out);
+    at = text;
+    end = text + max;
+    to = (unsigned char *) out;
+    room_end = to + room;
     do {
         decode_blocks(&at, units_in_reach(at, end), &to, (size_t) (room_end - to));
     } while (at < end && *at && decode_some(&at, end, &to, room_end, &lossy));

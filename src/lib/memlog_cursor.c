@@ -14,10 +14,7 @@
 #define SPIN_NS 2000u
 
 /* Where a cursor stands until it has told of what was missing at its beginning. */
-static struct {
-    struct record record;
-    char text[8];
-} gap_place = { .record = { .state = MARK_GAP } };
+static struct record gap_place = { .state = MARK_GAP };
 
 /* ---- opening and closing ---- */
 
