@@ -274,10 +274,19 @@ def test_hcs_exe_says_what_is_missing_without_computecore(service, dll):
     assert len(r.stderr.splitlines()) == 2  # what to do
 
 
+# ---- programs with hcs.dll ----
+
+@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("turn", range(3))
+def test_pollables_are_set_exactly_while_there_is_something(service, address, document, turn):
+    r = service.wine(BUILD / "tests" / "windows" / "handles.exe", address, f"handles-{address[:3]}-{turn}", json.dumps(document),
+                     env={"WINEPATH": windows_path(BUILD / "src" / "lib")}, check=0)
+    assert r.stdout == "all promises hold\n".replace("\n", "\r\n")
+
+
 def test_a_program_with_hcs_dll_watches_the_host(service, run_args):
-    shutil.copy(BUILD / "src" / "lib" / "hcs.dll", BUILD / "examples" / "hcs.dll")
     p = subprocess.Popen(["wine", str(BUILD / "examples" / "watch_host.exe"), "1"], stdout=subprocess.PIPE, text=True,
-                         env=dict(service.wine_env, HCS_HOST="tcp:127.0.0.1"))
+                         env=dict(service.wine_env, HCS_HOST="tcp:127.0.0.1", WINEPATH=windows_path(BUILD / "src" / "lib")))
     assert p.stdout.readline() == "watching\n"
     service.hcs("run", "--id", "for-dll", *run_args, "--", "sh", "-c", "exit 9", check=9)
     out, _ = p.communicate(timeout=60)
