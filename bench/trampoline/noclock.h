@@ -11,6 +11,7 @@
 #define memlog_cursor_open noclock_memlog_cursor_open
 #define memlog_cursor_close noclock_memlog_cursor_close
 #define memlog_next noclock_memlog_next
+#define memlog_ready noclock_memlog_ready
 #define memlog_arm noclock_memlog_arm
 #define memlog_spin noclock_memlog_spin
 #define memlog_stats noclock_memlog_stats

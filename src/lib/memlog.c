@@ -18,6 +18,7 @@
 #define RESERVE_BYTES ((size_t) 1024)
 
 #define PREFETCH_AHEAD 256
+#define APART_NS UINT64_C(1000000)
 
 /* Besides WORD_PARKED in what put() remembers: memory went through its hands. */
 #define FREE_TRASH 4u
@@ -335,6 +336,20 @@ static inline void prefetch_behind(unsigned char *at, size_t size)
         prefetch_for_writing(at + PREFETCH_AHEAD + i);
 }
 
+/* Both clocks for the price of one, nearly: how far they are apart is looked at again when a
+ * millisecond has passed, so a step of the time of day is seen that much later at most. */
+static inline void stamp(struct memlog *l, struct record *r)
+{
+    uint64_t now = clock_monotonic_ns();
+
+    if (now - l->apart_at >= APART_NS) {
+        l->apart = clock_realtime_ns() - now;
+        l->apart_at = now;
+    }
+    r->monotonic_ns = now;
+    r->realtime_ns = now + l->apart;
+}
+
 static inline __attribute__((always_inline)) void publish(struct memlog *l, uint32_t kind,
                                                           const struct written *w, int final)
 {
@@ -343,8 +358,7 @@ static inline __attribute__((always_inline)) void publish(struct memlog *l, uint
     size_t used = sizeof *r + w->length + 1, size = record_bytes(w->length);
 
     r->kind = kind;
-    r->realtime_ns = clock_realtime_ns();
-    r->monotonic_ns = clock_monotonic_ns();
+    stamp(l, r);
     r->text[w->length] = '\0';
     if (final)
         keep_newest(l);

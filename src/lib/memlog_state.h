@@ -100,6 +100,8 @@ struct memlog {
     unsigned char *at;  /* where the next record goes, in the newest chunk */
     unsigned char *end; /* behind what it may take; before `at` when the chunk is closed */
     uint64_t next;      /* number of the next record */
+    uint64_t apart;     /* realtime - monotonic, as it was at ... */
+    uint64_t apart_at;  /* ... this monotonic time; 0: not looked at */
     size_t limit;       /* bytes of a text */
     uint64_t turn;      /* of arming; a wake is for what was armed in this turn or before */
     const char *reason; /* not NULL: ended */
