@@ -361,7 +361,8 @@ struct race {
     struct memlog_cursor *cursor;
     struct wake wake;
     _Atomic uint64_t put_at;
-    _Atomic unsigned seen; /* rounds the reader has had */
+    _Atomic unsigned seen;    /* rounds the reader has had */
+    _Atomic unsigned cleared; /* BARE: times the reader was about to wait */
     uint64_t *latency, *callback;
 };
 
@@ -377,7 +378,7 @@ static void race_read(struct race *r)
         }
         wake_clear(&r->wake);
         if (r->how == BARE) {
-            r->seen |= 1u << 31; /* about to wait */
+            r->cleared++;
             wake_wait(&r->wake, UINT64_MAX);
             return;
         }
@@ -418,8 +419,8 @@ static void race_run(struct race *r, uint64_t gap_ns)
     for (unsigned i = 0; i < r->rounds; i++) {
         uint64_t begin;
 
-        while ((r->seen & ~(1u << 31)) < i)
-            spin_pause();
+        for (unsigned turn = 0; r->seen < i || (r->how == BARE && r->cleared <= i);)
+            spin_wait(&turn);
         pass(gap_ns);
         begin = clock_monotonic_ns();
         r->put_at = begin;
