@@ -103,7 +103,7 @@ enum memlog_next memlog_next(struct memlog_cursor *c, struct memlog_record *out)
 /* 1: there is nothing, and the wake will be set by what comes first.  0: there is something. */
 int memlog_arm(struct memlog_cursor *c);
 
-/* Wait at most about two microseconds for something to come; 1 when there is something. */
+/* Wait at most about five microseconds for something to come; 1 when there is something. */
 int memlog_spin(struct memlog_cursor *c);
 
 /* When it returns nobody touches the cursor or, for this cursor, its wake.  NULL is allowed.  Not
