@@ -106,7 +106,7 @@ int memlog_arm(struct memlog_cursor *c);
 /* 1: memlog_next() would give something.  A look that holds up nobody. */
 int memlog_ready(const struct memlog_cursor *c);
 
-/* Wait at most about two microseconds for something to come; 1 when there is something. */
+/* Wait at most about five microseconds for something to come; 1 when there is something. */
 int memlog_spin(struct memlog_cursor *c);
 
 /* When it returns nobody touches the cursor or, for this cursor, its wake.  NULL is allowed.  Not

@@ -10,7 +10,6 @@
 #define CHUNK_MAX ((size_t) 64 << 10)
 #define CHUNK_FIRST ((size_t) 2048)
 #define HISTORY_MAX ((size_t) 256 << 10)
-#define SPARE_MAX ((size_t) 1 << 20)
 
 static size_t lesser(size_t a, size_t b)
 {
@@ -23,7 +22,6 @@ void chunks_init(struct chunks *cs, size_t ceiling)
     cs->chunk_max = lesser(ceiling / 16, CHUNK_MAX) & ~(size_t) 63;
     cs->size_next = CHUNK_FIRST;
     cs->history = lesser(ceiling / 4, HISTORY_MAX);
-    cs->spare_max = lesser(ceiling / 4, SPARE_MAX);
 }
 
 static size_t room_of(const struct chunk *chunk)
@@ -58,13 +56,13 @@ static size_t held(const struct chunks *cs)
     return cs->attached + cs->detached + cs->spare;
 }
 
-/* Only chunks of the usual size are worth keeping: they fit the next time.  None is while readers
- * that stood still have made the log larger than its ceiling. */
+/* Only chunks of the usual size are kept, for they fit the next time: all of them, so that a log
+ * which has been as full before allocates no more.  But none while readers that stood still have
+ * made the log larger than its ceiling. */
 void chunks_give_back(struct chunks *cs, struct chunk *chunk)
 {
     assert(chunk->readers == 0 && !chunk->attached);
-    if (chunk->size != cs->chunk_max || cs->spare + chunk->size > cs->spare_max ||
-        held(cs) + chunk->size > cs->ceiling) {
+    if (chunk->size != cs->chunk_max || held(cs) + chunk->size > cs->ceiling) {
         discard(cs, chunk);
         return;
     }

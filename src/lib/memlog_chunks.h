@@ -26,7 +26,6 @@ struct chunks {
     size_t ceiling;
     size_t chunk_max; /* size of a chunk once the log is no longer small */
     size_t size_next; /* size of the next chunk to allocate */
-    size_t spare_max; /* bytes that may lie about unused */
     size_t history;   /* bytes kept for cursors to come, though all that are there have had them */
     size_t attached, detached, spare, kept; /* bytes; kept ones are attached as well */
     size_t n_chunks, n_detached, n_cursors;

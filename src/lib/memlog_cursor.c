@@ -11,7 +11,9 @@
 #include "err.h"
 #include "memlog_state.h"
 
-#define SPIN_NS 2000u
+/* About what a wake-up costs both sides together. */
+#define SPIN_NS 5000u
+#define LOOK_NS 500u
 
 /* Where a cursor stands until it has told of what was missing at its beginning. */
 static struct record gap_place = { .state = MARK_GAP };
@@ -225,14 +227,15 @@ int memlog_ready(const struct memlog_cursor *c)
 
 int memlog_spin(struct memlog_cursor *c)
 {
-    uint64_t until = clock_monotonic_ns() + SPIN_NS;
+    uint64_t now = clock_monotonic_ns(), until = now + SPIN_NS, look;
 
+    /* Every look takes the line from the producer, who then waits for it as long as a put takes:
+     * so look seldom, and find several records. */
     do {
-        /* Not too often: every look takes the line away from the producer. */
-        for (int i = 0; i < 16; i++)
+        for (look = now + LOOK_NS; now < look; now = clock_monotonic_ns())
             spin_pause();
         if (record_look(c->at) != MARK_NOTHING)
             return 1;
-    } while (clock_monotonic_ns() < until);
+    } while (now < until);
     return 0;
 }
