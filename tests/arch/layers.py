@@ -24,6 +24,7 @@ RULES = {
     "src/lib/be_varlink/stream.c": (["backend.h", "varlink.h", "exit.h"], ["engine.h", "driver.h", "server.h"]),
     "src/lib/be_computecore/stream.c": (["backend.h", "memlog.h", "exit.h"],
                                         ["varlink.h", "handles.h", "engine.h", "driver.h", "server.h"]),
+    "src/lib/memlog.c": (["wake.h", "utf.h"], ["doc.h", "varlink.h", "trampoline.h", "engine.h"]),
     "src/compat/computecore/watch.c": (["hcs/hcs.h", "lock.h", "utf.h"], ["backend.h", "doc.h", "varlink.h", "engine.h"]),
     "src/cli/main.c": (["hcs/hcs.h"], ["buf.h", "doc.h", "varlink.h", "engine.h"]),
 }
