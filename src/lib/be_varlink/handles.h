@@ -121,6 +121,7 @@ struct vl_op {
     struct link_watch watch;
     struct lock lock; /* guards what follows; what is done does not change any more */
     bool done;
+    bool seen;
     hcs_result result;
     hcs_error error;
     struct varlink_message reply;
@@ -133,7 +134,11 @@ void vl_op_unref(struct vl_op *op);
 
 /* Read the answer if it is there.  Whoever asks first reads it from the connection, for all. */
 bool vl_op_done(struct vl_op *op);
-bool vl_op_was_done(struct vl_op *op); /* the same, without reading */
+
+/* The user was told that it is done.  Of an answer that was read early, while the request was being
+ * sent, he does not know. */
+void vl_op_see(struct vl_op *op);
+bool vl_op_was_seen(struct vl_op *op);
 
 /* Of an operation that is done.  The reply is empty unless the result is good; its descriptors
  * may be taken by the one object that the operation creates. */

@@ -86,15 +86,23 @@ bool vl_op_done(struct vl_op *op)
     return done;
 }
 
-bool vl_op_was_done(struct vl_op *op)
+void vl_op_see(struct vl_op *op)
 {
-    bool done;
+    assert(op);
+    lock_take(&op->lock);
+    op->seen = true;
+    lock_give(&op->lock);
+}
+
+bool vl_op_was_seen(struct vl_op *op)
+{
+    bool seen;
 
     assert(op);
     lock_take(&op->lock);
-    done = op->done;
+    seen = op->seen;
     lock_give(&op->lock);
-    return done;
+    return seen;
 }
 
 hcs_result vl_op_result(struct vl_op *op, hcs_error *err)
@@ -126,6 +134,7 @@ hcs_result vl_op_wait(hcs_op *op, uint64_t deadline_ns, hcs_error *err)
         if (!link_watch_wait(&self->watch, deadline_ns))
             return fail(err, HCS_E_OPERATION_TIMEOUT, "op.wait", "the operation is not done yet");
     }
+    vl_op_see(self);
     return vl_op_result(self, err);
 }
 

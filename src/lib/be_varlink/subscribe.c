@@ -84,6 +84,8 @@ hcs_result subscribe_try(struct vl_stream *s, hcs_error *err)
     if (!vl_op_done(s->creation))
         return 0;
     r = vl_system_created(s->creation, &incarnation, err);
+    if (r < 0)
+        vl_op_see(s->creation); /* by the end of this stream */
     if (r < 0 && r != HCS_E_SERVICE_DISCONNECT)
         r = hint(err, r, "the system was not created");
     stream_forget_creation(s);

@@ -86,6 +86,7 @@ static hcs_result system_settle(struct vl_system *system, hcs_error *err)
     if (!vl_op_done(system->creation))
         return fail(err, HCS_E_OPERATION_PENDING, "system.call",
                     "system '%s' is still being created", system->head.id);
+    vl_op_see(system->creation);
     r = vl_system_created(system->creation, &system->incarnation, err);
     if (r < 0)
         return r;
@@ -112,7 +113,7 @@ hcs_result vl_system_identity(struct vl_system *system, uint64_t *out_incarnatio
 
     assert(system && out_incarnation && out_creation);
     lock_take(&system->lock);
-    if (system->creation && !vl_op_was_done(system->creation))
+    if (system->creation && !vl_op_was_seen(system->creation))
         *out_creation = vl_op_ref(system->creation);
     else
         r = system_settle(system, err);

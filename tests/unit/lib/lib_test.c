@@ -682,54 +682,117 @@ static void operation_is_readable_when_it_is_done(void **state)
     hcs_system_close(system);
 }
 
-/* Answers the first call of its one client, and the second before it has read it all. */
+/* A service whose second call, the creation of a system, is answered before it has read all of it;
+ * a second client subscribes. */
+struct hasty {
+    char directory[32];
+    struct sockaddr_un address;
+    int listen_fd;
+    pthread_t thread;
+    const char *answer;
+    char subscription[4096];
+};
+
+static bool hasty_answer(int fd, char *text, size_t size, const char *answer)
+{
+    ssize_t n = read(fd, text, size - 1);
+
+    text[n > 0 ? n : 0] = '\0';
+    return n > 0 && write(fd, answer, strlen(answer) + 1) > 0;
+}
+
 static void *hasty_main(void *context)
 {
-    static const char info[] = "{\"parameters\":{\"info\":{}}}";
-    static const char no[] =
-        "{\"error\":\"" NAME("Failed") "\",\"parameters\":{\"code\":-2143878899}}";
-    int fd = accept(*(int *) context, NULL, NULL);
+    static const char ready[] =
+        "{\"parameters\":{\"ready\":{\"log\":\"x\",\"after\":0}},\"continues\":true}";
+    struct hasty *h = context;
+    int fd = accept(h->listen_fd, NULL, NULL), second;
     char text[4096];
 
-    if (fd < 0 || read(fd, text, sizeof(text)) <= 0 || write(fd, info, sizeof(info)) < 0 ||
-        read(fd, text, sizeof(text)) <= 0 || write(fd, no, sizeof(no)) < 0)
+    if (fd < 0 || !hasty_answer(fd, text, sizeof(text), "{\"parameters\":{\"info\":{}}}") ||
+        !hasty_answer(fd, text, sizeof(text), h->answer))
         return NULL;
     while (read(fd, text, sizeof(text)) > 0)
         continue;
     close(fd);
+    second = accept(h->listen_fd, NULL, NULL);
+    if (second < 0)
+        return NULL;
+    (void) hasty_answer(second, h->subscription, sizeof(h->subscription), ready);
+    close(second);
     return NULL;
+}
+
+/* Create a system by a request larger than what a socket holds. */
+static hcs_host *hasty_begin(struct hasty *h, hcs_system **out, hcs_op **out_op)
+{
+    size_t size = (size_t) 4 << 20;
+    char *document = malloc(size + 1);
+    hcs_host *other = NULL;
+
+    assert_non_null(document);
+    memset(document, ' ', size);
+    document[size] = '\0';
+    strcpy(h->directory, "/tmp/hcs-lib-test-XXXXXX");
+    h->address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+    h->listen_fd = listen_in(mkdtemp(h->directory), &h->address);
+    assert_int_equal(pthread_create(&h->thread, NULL, hasty_main, h), 0);
+    assert_int_equal(hcs_host_open(h->address.sun_path, &other, NULL), HCS_OK);
+    assert_int_equal(hcs_system_create(other, "web", document, out, out_op, NULL), HCS_OK);
+    free(document);
+    return other;
+}
+
+static void hasty_end(struct hasty *h)
+{
+    shutdown(h->listen_fd, SHUT_RDWR);
+    pthread_join(h->thread, NULL);
+    close(h->listen_fd);
+    unlink(h->address.sun_path);
+    rmdir(h->directory);
 }
 
 static void operation_that_is_answered_while_it_is_sent_is_readable(void **state)
 {
-    char directory[] = "/tmp/hcs-lib-test-XXXXXX";
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    size_t size = (size_t) 4 << 20; /* more than a socket holds */
-    char *document = malloc(size + 1);
+    struct hasty h = { .answer = "{\"error\":\"" NAME(
+                           "Failed") "\",\"parameters\":{\"code\":-2143878899}}" };
     hcs_system *system = NULL;
-    hcs_host *other = NULL;
     hcs_op *op = NULL;
-    pthread_t thread;
-    int listen_fd;
+    hcs_host *other;
 
     (void) state;
-    assert_non_null(document);
-    memset(document, ' ', size);
-    document[size] = '\0';
-    listen_fd = listen_in(mkdtemp(directory), &address);
-    assert_int_equal(pthread_create(&thread, NULL, hasty_main, &listen_fd), 0);
-    assert_int_equal(hcs_host_open(address.sun_path, &other, NULL), HCS_OK);
-    assert_int_equal(hcs_system_create(other, "web", document, &system, &op, NULL), HCS_OK);
+    other = hasty_begin(&h, &system, &op);
     assert_true(readable(hcs_op_pollable(op)));
     assert_int_equal(hcs_op_wait(op, 0, NULL), HCS_E_INVALID_JSON);
     hcs_op_close(op);
     hcs_system_close(system);
     hcs_host_close(other);
-    pthread_join(thread, NULL);
-    close(listen_fd);
-    unlink(address.sun_path);
-    rmdir(directory);
-    free(document);
+    hasty_end(&h);
+}
+
+static void stream_of_a_system_that_was_created_early_begins_at_its_beginning(void **state)
+{
+    struct hasty h = {
+        .answer = "{\"parameters\":{\"system\":{\"id\":\"web\",\"incarnation\":7,\"owner\":\"\","
+                  "\"type\":\"Container\",\"isolation\":\"none\"}}}"
+    };
+    hcs_event event = HCS_EVENT_INIT;
+    hcs_stream *stream = NULL;
+    hcs_system *system = NULL;
+    hcs_op *op = NULL;
+    hcs_host *other;
+
+    (void) state;
+    other = hasty_begin(&h, &system, &op);
+    assert_int_equal(hcs_stream_open_system(system, NULL, &stream, NULL), HCS_OK);
+    hcs_op_close(op);
+    assert_int_equal(hcs_stream_next(stream, -1, &event, NULL), HCS_OK);
+    assert_int_equal(event.kind, HCS_EVENT_SERVICE_DISCONNECT);
+    hcs_stream_close(stream);
+    hcs_system_close(system);
+    hcs_host_close(other);
+    hasty_end(&h);
+    assert_non_null(strstr(h.subscription, "\"beginning\""));
 }
 
 static void operation_tells_its_error_again_and_again(void **state)
@@ -1111,6 +1174,7 @@ int main(void)
         T(wait_on_a_service_that_goes_away_says_so),
         T(operation_is_readable_when_it_is_done),
         T(operation_that_is_answered_while_it_is_sent_is_readable),
+        T(stream_of_a_system_that_was_created_early_begins_at_its_beginning),
         T(operation_tells_its_error_again_and_again),
         T(operation_ends_when_the_service_goes_away),
         T(system_being_created_cannot_be_used_yet),
