@@ -109,7 +109,7 @@ HCS_COMPUTECORE_API HRESULT WINAPI HcsOpenComputeSystemInNamespace(PCWSTR idName
                                                                    HCS_SYSTEM *computeSystem);
 
 /* Close a handle.  When it returns no callback of the handle runs or will, except the one it was
- * called from. */
+ * called from; closing it a second time meanwhile does not wait for that one either. */
 HCS_COMPUTECORE_API void WINAPI HcsCloseComputeSystem(HCS_SYSTEM computeSystem);
 
 HCS_COMPUTECORE_API HRESULT WINAPI HcsStartComputeSystem(HCS_SYSTEM computeSystem,

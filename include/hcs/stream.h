@@ -15,7 +15,9 @@
  *   - a stream of one system by its id, and of a host for each system, opens a handle of its own.
  *     A stream of the host looks for newcomers and for the gone about once a second, when it is
  *     read; its pollable is readable then.  A system that lives shorter may be missed.  When one
- *     handle is told that the service has gone, the stream ends.
+ *     handle is told that the service has gone, the stream ends.  A handle that is open keeps a
+ *     system alive whose document has ShouldTerminateOnLastHandleClosed, as any handle of HCS:
+ * close such a stream when its owner's end must end the system.
  */
 #ifndef HCS_STREAM_H
 #define HCS_STREAM_H

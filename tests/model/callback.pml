@@ -13,6 +13,9 @@
  *   2. Close returns: nobody waits for ever (that would be a deadlock here).
  *   3. A callback that the provider had begun and finished before close is not lost.
  *
+ * Simpler than the code: there a flag is taken away before the generation changes, and who waits sleeps until the last
+ * one who leaves wakes him, under a lock.
+ *
  * BREAK_... leave one thing out each; run.py sees that every one of them is found. */
 
 #define CALLS 3

@@ -150,7 +150,9 @@ static HRESULT finish_create(struct use *use, char **out_document, hcs_error *er
 {
     HRESULT r = use_finish_pending(use, out_document, err);
 
-    watch_is_ready(&use->operation->process->watch, r >= 0 ? WATCH_READY : WATCH_FAILED);
+    watch_is_ready(&use->operation->process->watch, r >= 0                          ? WATCH_READY
+                                                    : r == HCS_E_SERVICE_DISCONNECT ? WATCH_LOST
+                                                                                    : WATCH_FAILED);
     return r;
 }
 

@@ -169,7 +169,8 @@ static void stream_release(struct watcher *me)
     hcs_stream_close(TAKE(me->stream));
 }
 
-/* Until the object is there: whether it is, and the registration stands. */
+/* Until the object is there: whether it is, and the registration stands; -1 when the service went
+ * away meanwhile. */
 static int wait_ready(struct watcher *me)
 {
     struct watch *w = me->w;
@@ -178,7 +179,9 @@ static int wait_ready(struct watcher *me)
     lock_take(&w->lock);
     while (w->ready == WATCH_CREATING && w->registration == me->registration)
         condition_wait(&w->changed, &w->lock);
-    good = w->ready == WATCH_READY && w->registration == me->registration;
+    good = w->registration != me->registration ? 0
+           : w->ready == WATCH_LOST            ? -1
+                                               : w->ready == WATCH_READY;
     lock_give(&w->lock);
     return good;
 }
@@ -204,10 +207,14 @@ static int stream_ready(struct watcher *me)
     struct watch *w = me->w;
     hcs_stream *stream = NULL;
     hcs_result r;
+    int ready;
 
     if (me->stream)
         return 1;
-    if (!wait_ready(me) || !asking(me, 1))
+    ready = wait_ready(me);
+    if (ready < 0)
+        deliver(me, HcsEventServiceDisconnect, NULL, 0);
+    if (ready <= 0 || !asking(me, 1))
         return 0;
     r = w->source->open(w->owner, &stream, NULL);
     asking(me, 0);

@@ -39,7 +39,7 @@ struct watch {
     int setting;           /* a call is opening the stream */
     int closed;
     int exit_told;
-    enum watch_ready { WATCH_CREATING, WATCH_READY, WATCH_FAILED } ready;
+    enum watch_ready { WATCH_CREATING, WATCH_READY, WATCH_FAILED, WATCH_LOST } ready;
     int calling; /* a callback runs */
     uint64_t calling_thread;
     uint64_t calling_registration;

@@ -223,8 +223,8 @@ hcs_result cc_handle_query(struct cc_handle *h, char **out, hcs_error *err)
     return r;
 }
 
-/* The document of an end that has come already, if this HCS can tell. */
-static char *end_document(struct cc_handle *h)
+/* Whether this HCS says that the end has come already, and its document, which may be NULL. */
+static bool end_has_come(struct cc_handle *h, char **out_document)
 {
     const struct flat_api *api = &h->host->api;
     uint16_t *document = NULL;
@@ -232,7 +232,7 @@ static char *end_document(struct cc_handle *h)
     char *text = NULL;
 
     if (cc_handle_enter(h, NULL) < 0)
-        return NULL;
+        return false;
     if (h->process && api->HcsWaitForProcessExit)
         result = api->HcsWaitForProcessExit(h->process, 0, &document);
     else if (h->system && api->HcsWaitForComputeSystemExit)
@@ -242,7 +242,8 @@ static char *end_document(struct cc_handle *h)
         text = NULL;
     if (document)
         api->LocalFree(document);
-    return text;
+    *out_document = text;
+    return result >= 0;
 }
 
 /* Whether the failure of a query says that there is nothing left to ask. */
@@ -252,6 +253,15 @@ static bool is_gone(hcs_result r)
 
     return c == HCS_CLASS_ALREADY_STOPPED || r == HCS_E_SYSTEM_NOT_FOUND ||
            r == HCS_E_WIN32_NOT_FOUND;
+}
+
+/* A query has given @r, not that it runs: whether it has ended.  Around a stop HCS answers with one
+ * or another error (ERROR_INVALID_HANDLE was seen), so the wait decides where it knows. */
+static bool has_ended(struct cc_handle *h, hcs_result r, char **out_document)
+{
+    if (r < 0 && hcs_result_class(r) == HCS_CLASS_SERVICE_GONE)
+        return false;
+    return end_has_come(h, out_document) || r >= 0 || is_gone(r);
 }
 
 static void ask_system(struct cc_handle *h)
@@ -267,10 +277,10 @@ static void ask_system(struct cc_handle *h)
         h->properties = properties;
         lock_give(&h->lock);
     }
-    if (!properties.stopped && !is_gone(r))
+    if (r >= 0 && !properties.stopped)
         return;
-    end = end_document(h);
-    (void) trampoline_tell_end(&h->trampoline, end);
+    if (has_ended(h, r, &end))
+        (void) trampoline_tell_end(&h->trampoline, end);
 }
 
 static void ask_process(struct cc_handle *h)
@@ -281,10 +291,9 @@ static void ask_process(struct cc_handle *h)
 
     if (r >= 0 && document)
         (void) status_of_process(document, strlen(document), NULL, &exited);
-    if (is_gone(r)) {
-        free(document);
-        document = end_document(h);
-        exited = 1;
+    if (r < 0) {
+        free(TAKE(document));
+        exited = has_ended(h, r, &document);
     }
     if (exited)
         (void) trampoline_tell_end(&h->trampoline, document);

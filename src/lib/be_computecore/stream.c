@@ -122,7 +122,9 @@ static void event_exit(hcs_event *e)
 static void event_record(hcs_event *e, const struct memlog_record *record,
                          const struct roster_source *from)
 {
-    e->kind = record->kind;
+    /* Two numbers are the stream's own word; HCS uses neither, and may not speak for it. */
+    e->kind = record->kind == HCS_EVENT_GAP || record->kind == HCS_EVENT_END ? HCS_EVENT_INVALID
+                                                                             : record->kind;
     e->sequence = record->sequence;
     e->realtime_ns = record->realtime_ns;
     e->monotonic_ns = record->monotonic_ns;

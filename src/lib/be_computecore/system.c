@@ -100,8 +100,10 @@ static hcs_result create_start(struct cc_handle *h, struct cc_op *op, const char
     r = wide_from_text(id, HCS_E_INVALIDARG, "the id", &wide_id, err);
     if (r >= 0)
         r = wide_from_text(document, HCS_E_INVALID_JSON, "the document", &wide_document, err);
-    if (r < 0)
+    if (r < 0) {
+        cc_op_cancel(op);
         return r;
+    }
     result = api->HcsCreateComputeSystem(wide_id, wide_document, op->native, NULL, &native);
     r = cc_op_started(op, result, err);
     if (r >= 0 && !native)

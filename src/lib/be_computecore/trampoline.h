@@ -1,8 +1,9 @@
 /* trampoline.h - from HCS's callback to the log of a handle.
  *
  * HCS gets a number as the context, never a pointer; what it says later than it should finds
- * nothing.  In the callback: look the number up, classify, put one record, leave.  No memory, no
- * JSON, no code of the user, no lock that a closer holds, nothing that waits for a reader. */
+ * nothing.  In the callback: look the number up, classify, put one record, leave.  No memory for
+ * each event, no JSON, no code of the user, no lock that a closer holds, nothing that waits for a
+ * reader. */
 #ifndef HCS_COMPUTECORE_TRAMPOLINE_H
 #define HCS_COMPUTECORE_TRAMPOLINE_H
 
