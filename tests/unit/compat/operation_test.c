@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "gate.h"
 #include "recorder.h"
 #include "stage.h"
 
@@ -104,6 +105,26 @@ static void a_closed_operation_goes_on_and_calls_nothing(void **state)
     assert_int_equal(HcsWaitForOperationResult(second, INFINITE, NULL), S_OK);
     HcsCloseOperation(second);
     assert_int_equal(closed.n, 0);
+}
+
+static void CALLBACK stay_for_operation(HCS_OPERATION op, void *context)
+{
+    (void) op;
+    gate_stay(context);
+}
+
+static void closing_an_operation_waits_for_its_callback(void **state)
+{
+    struct gate gate = { 0 };
+    HCS_OPERATION op = HcsCreateOperation(&gate, stay_for_operation);
+
+    (void) state;
+    assert_int_equal(HcsStartComputeSystem(opened, op, NULL), S_OK);
+    gate_wait_inside(&gate);
+    HcsCloseOperation(op);
+    atomic_store(&gate.returned, 1);
+    assert_int_equal(atomic_load(&gate.inside), 0);
+    assert_int_equal(atomic_load(&gate.broken), 0);
 }
 
 static void *wait_for_it(void *op)
@@ -269,6 +290,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        TEST(closing_an_operation_waits_for_its_callback),
         TEST(a_pending_operation_is_pending_times_out_and_goes_on),
         TEST(a_pending_operation_cannot_be_used_again),
         TEST(a_closed_operation_goes_on_and_calls_nothing),

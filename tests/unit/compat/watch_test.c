@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "gate.h"
 #include "recorder.h"
 #include "stage.h"
 
@@ -82,6 +83,45 @@ static void kinds_of_libhcs_and_exits_of_processes_are_not_for_systems(void **st
     stage_event(&stage, 4, NULL);
     expect(0, HcsEventSystemRdpEnhancedModeStateChanged);
     HcsCloseProcess(process);
+}
+
+static void CALLBACK stay_for_event(HCS_EVENT *event, void *context)
+{
+    (void) event;
+    gate_stay(context);
+}
+
+static void taking_a_callback_away_waits_for_it(void **state)
+{
+    struct gate gate = { 0 };
+
+    (void) state;
+    assert_int_equal(HcsSetComputeSystemCallback(opened, HcsEventOptionNone, &gate, stay_for_event),
+                     S_OK);
+    stage_event(&stage, 4, NULL);
+    gate_wait_inside(&gate);
+    assert_int_equal(HcsSetComputeSystemCallback(opened, HcsEventOptionNone, NULL, NULL), S_OK);
+    atomic_store(&gate.returned, 1);
+    assert_int_equal(atomic_load(&gate.inside), 0);
+    assert_int_equal(atomic_load(&gate.broken), 0);
+}
+
+static void closing_a_process_waits_for_its_callback(void **state)
+{
+    HCS_PROCESS process = process_made();
+    struct gate gate = { 0 };
+
+    (void) state;
+    assert_int_equal(HcsSetProcessCallback(process, HcsEventOptionNone, &gate, stay_for_event),
+                     S_OK);
+    while (stage_subscribed(&stage) == 0)
+        ;
+    stage_process_exit(&stage);
+    gate_wait_inside(&gate);
+    HcsCloseProcess(process);
+    atomic_store(&gate.returned, 1);
+    assert_int_equal(atomic_load(&gate.inside), 0);
+    assert_int_equal(atomic_load(&gate.broken), 0);
 }
 
 static void a_process_gets_its_exit_only(void **state)
@@ -290,6 +330,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_kind_comes_raw_and_in_order),
         TEST(kinds_of_libhcs_and_exits_of_processes_are_not_for_systems),
+        TEST(taking_a_callback_away_waits_for_it),
+        TEST(closing_a_process_waits_for_its_callback),
         TEST(a_process_gets_its_exit_only),
         TEST(a_late_callback_of_a_process_gets_the_exit),
         TEST(service_disconnect_is_told_once_to_every_handle),

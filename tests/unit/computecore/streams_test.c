@@ -84,6 +84,23 @@ static void a_handles_events_arrive_with_their_numbers(void **state)
     hcs_system_close(system);
 }
 
+static void hcs_cannot_speak_for_the_stream(void **state)
+{
+    hcs_system *system = open_there("one");
+    hcs_stream *stream = NULL;
+
+    (void) state;
+    OK(hcs_stream_open_system(system, NULL, &stream, &err));
+    provider_send("one", HCS_EVENT_END, NULL);
+    provider_send("one", HCS_EVENT_GAP, NULL);
+    provider_send("one", 3, NULL);
+    expect(stream, HCS_EVENT_INVALID, "one");
+    expect(stream, HCS_EVENT_INVALID, "one");
+    expect(stream, 3, "one");
+    hcs_stream_close(stream);
+    hcs_system_close(system);
+}
+
 static void the_three_ends_are_told_apart(void **state)
 {
     hcs_system *a = open_there("a"), *b = open_there("b"), *c = open_there("c");
@@ -491,6 +508,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         OVER(a_handles_events_arrive_with_their_numbers),
+        OVER(hcs_cannot_speak_for_the_stream),
         OVER(the_three_ends_are_told_apart),
         OVER(many_streams_of_a_handle_are_one_registration),
         OVER(a_stream_begins_where_it_was_asked_to),

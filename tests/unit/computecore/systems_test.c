@@ -445,6 +445,28 @@ static void what_hcs_cannot_do_is_refused_by_name(void **state)
     hcs_system_close(system);
 }
 
+static void refuse_query(void *context)
+{
+    (void) context;
+    provider_fail_next("HcsGetComputeSystemProperties", 0, HCS_E_WIN32_INVALID_HANDLE, NULL);
+}
+
+static void an_end_that_was_not_told_is_found_whatever_the_query_says(void **state)
+{
+    hcs_exit report = HCS_EXIT_INIT;
+    hcs_system *system = NULL;
+
+    (void) state;
+    provider_add_system("quiet", "me", "Running");
+    OK(hcs_system_open(host, "quiet", &system, &err));
+    provider_set_on_query(refuse_query, NULL);
+    FAILS(hcs_system_wait(system, 0, &report, &err), HCS_E_OPERATION_TIMEOUT);
+    provider_stop_system("quiet", NULL, 0);
+    OK(hcs_system_wait(system, 0, &report, &err));
+    provider_set_on_query(NULL, NULL);
+    hcs_system_close(system);
+}
+
 static void text_that_is_not_utf8_is_refused(void **state)
 {
     hcs_system *system = NULL;
@@ -485,6 +507,7 @@ int main(void)
         OVER(a_close_waits_for_a_call_that_is_under_way),
         OVER(the_host_lists_and_tells_of_itself),
         OVER(what_hcs_cannot_do_is_refused_by_name),
+        OVER(an_end_that_was_not_told_is_found_whatever_the_query_says),
         OVER(text_that_is_not_utf8_is_refused),
     };
 
