@@ -11,6 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "fd.h"
+
 #define CHECK(condition)                                                                           \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
@@ -208,8 +210,9 @@ void service_stop(struct service *s)
     service_do(s, work_stop, NULL);
     pthread_join(s->thread, NULL);
     service_done(s);
-    unlink(s->path);
-    CHECK(rmdir(s->directory) == 0);
+    /* A client that found nobody any more, on a thread that nobody waits for, may just look whether
+     * it can start a service there: it leaves a lock and a log. */
+    CHECK(dir_remove(s->directory, NULL) >= 0);
 }
 
 void service_run(struct service *s, int listen_fd, service_handler *handler)
