@@ -182,6 +182,7 @@ void stage_begin(struct stage *s)
     service_start(&s->service, handle);
     snprintf(address, sizeof address, "unix:%s", s->service.path);
     setenv("HCS_HOST", address, 1);
+    setenv("HCS_HCSD", "/no/such/hcsd", 1); /* for who finds the service of the test gone */
 }
 
 void stage_end(struct stage *s)
