@@ -100,7 +100,7 @@ static void take_signals(struct program *p)
 
     while (read(p->signals, &info, sizeof info) == (ssize_t) sizeof info) {
         p->interrupts += info.ssi_signo == SIGINT;
-        if (p->process && hcs_process_id(p->process))
+        if (p->process && hcs_process_id(p->process) && !p->has_exit)
             forward(p, (int) info.ssi_signo);
         else
             p->pending = (int) info.ssi_signo;
@@ -269,11 +269,17 @@ static hcs_result create(struct program *p, const char *parameters, hcs_error *e
 static void take_last_words(struct program *p)
 {
     uint64_t until = p->pump.said + LAST_WORDS_BYTES;
+    int holds;
 
     pump_end_input(&p->pump);
-    while (!p->is_lost && pump_has_output(&p->pump) && p->pump.said < until &&
-           wait_for(p, HCS_POLLABLE_NONE, LAST_WORDS_MS))
-        ;
+    p->pending = 0;
+    do {
+        /* who reads from us may take all the time he wants, until a signal ends it */
+        holds = pump_holds_output(&p->pump);
+        if (!holds && (!pump_has_output(&p->pump) || p->pump.said >= until))
+            break;
+    } while (!p->is_lost && !p->pending &&
+             wait_for(p, HCS_POLLABLE_NONE, holds ? -1 : LAST_WORDS_MS));
 }
 
 static int exit_status(const struct program *p)

@@ -140,3 +140,10 @@ int pump_has_output(const struct pump *p)
 {
     return p->lanes[HCS_STDOUT].from >= 0 || p->lanes[HCS_STDERR].from >= 0;
 }
+
+int pump_holds_output(const struct pump *p)
+{
+    const struct lane *out = &p->lanes[HCS_STDOUT], *err = &p->lanes[HCS_STDERR];
+
+    return out->start < out->end || err->start < err->end;
+}

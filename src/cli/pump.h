@@ -39,7 +39,8 @@ void pump_carry(struct pump *p, const struct pollfd polled[PUMP_LANES]);
 /* The program reads no more. */
 void pump_end_input(struct pump *p);
 
-/* Whether the program may still say something. */
+/* Whether the program may still say something; whether it has said what is not written yet. */
 int pump_has_output(const struct pump *p);
+int pump_holds_output(const struct pump *p);
 
 #endif

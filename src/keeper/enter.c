@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,6 +23,9 @@ static void report(int step, int error)
 
 int enter_main(char **argv)
 {
+    /* Before anything else: no other process of the container shall take the descriptor from here.
+     * It holds until the program is executed. */
+    prctl(PR_SET_DUMPABLE, 0);
     fcntl(KEEPER_REPORT_FD, F_SETFD, FD_CLOEXEC);
     report(0, 0);
     if (chdir(argv[0]) < 0) {

@@ -116,6 +116,14 @@ ssize_t socket_send(os_socket s, const void *bytes, size_t n, const int *fds, si
     return sent >= 0 ? sent : errno == EWOULDBLOCK ? -EAGAIN : -errno;
 }
 
+/* Closing a socket that lingers waits for its peer, and who sent it may want just that. */
+static void no_linger(int fd)
+{
+    const struct linger off = { 0 };
+
+    (void) setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof off);
+}
+
 /* Take the descriptors of @header into @fds.  Returns how many; -1 when some were lost or
  * there are too many, and then none is open any more. */
 static int header_fds(struct msghdr *header, int fds[SOCKET_FDS_MAX])
@@ -133,6 +141,7 @@ static int header_fds(struct msghdr *header, int fds[SOCKET_FDS_MAX])
             int fd;
 
             memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+            no_linger(fd);
             if (n < SOCKET_FDS_MAX) {
                 fds[n++] = fd;
             } else {

@@ -123,6 +123,25 @@ def test_standard_handles_are_carried(service, run_args):
     assert r.stderr == "error\n"
 
 
+def test_a_reader_may_take_his_time(service, run_args):
+    """hcs holds what the program has said until it is read, however long after its end that is."""
+    p = subprocess.Popen([HCS, "run", "--rm", *map(str, run_args), "--", "sh", "-c", "head -c 1000000 /dev/zero"],
+                         env=service.env, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    with pytest.raises(subprocess.TimeoutExpired):
+        p.wait(3)
+    assert len(p.stdout.read()) == 1000000
+    assert p.wait(60) == 0
+
+
+def test_a_signal_ends_the_wait_for_a_reader(service, run_args):
+    p = subprocess.Popen([HCS, "run", "--rm", "--id", "stalled", *map(str, run_args), "--", "sh", "-c",
+                          "head -c 1000000 /dev/zero"], env=service.env, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    with pytest.raises(subprocess.TimeoutExpired):
+        p.wait(3)
+    p.send_signal(signal.SIGTERM)
+    assert p.wait(60) == 0
+
+
 def test_a_mebibyte_comes_back_unchanged(service, run_args):
     data = os.urandom(1 << 20)
     r = run_binary(service, "run", "--rm", *run_args, "--", "cat", input=data)

@@ -376,6 +376,10 @@ static void start_settle(struct container *c, struct process *p)
             start_end_of_report(c, p);
             return;
         }
+        if (report.step == 0 && p->is_there) {
+            start_end_of_report(c, p); /* it says that once; this is somebody else's word */
+            return;
+        }
         if (report.step != 0) {
             refusal_of_start(report.step, report.error, p->program, p->directory, "oci.exec", &err);
             start_refuse(c, p, &err);
@@ -436,6 +440,10 @@ static void process_exited(struct container *c, struct process *p, uint32_t wait
     /* It is dead, so all it had to say is there to be read. */
     if (p->state == PROCESS_ENTERED)
         start_settle(c, p);
+    /* Somebody else has its socket, and so there is no end: it was there, and its exit is its own.
+     */
+    if (p->state == PROCESS_ENTERED)
+        start_end_of_report(c, p);
     if (p->state == PROCESS_RUNS) {
         report.oom_kills = kills - p->oom_before;
         tell_process_exit(c, p, &report);
