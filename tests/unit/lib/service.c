@@ -3,6 +3,7 @@
 #include "service.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,8 +212,11 @@ void service_stop(struct service *s)
     pthread_join(s->thread, NULL);
     service_done(s);
     /* A client that found nobody any more, on a thread that nobody waits for, may just look whether
-     * it can start a service there: it leaves a lock and a log. */
-    CHECK(dir_remove(s->directory, NULL) >= 0);
+     * it can start a service there: it makes a lock and a log, perhaps just now. */
+    for (int tries = 0; dir_remove(s->directory, NULL) < 0; tries++) {
+        CHECK(tries < 100000);
+        sched_yield();
+    }
 }
 
 void service_run(struct service *s, int listen_fd, service_handler *handler)
