@@ -8,6 +8,7 @@
 
 #include <assert.h>
 
+#include "utf_shuffle.h"
 #include "utf_vector.h"
 
 #define REPLACEMENT 0xFFFDu
@@ -18,8 +19,16 @@
 /* Units among which the end is looked for before they are decoded. */
 #define AHEAD 256
 
+/* Fewer units than this may be too few for a block. */
+#define FEW_UNITS 32
+
 /* Characters to take one by one, where blocks cannot, before blocks are tried again. */
 #define SOME 8
+
+static inline size_t lesser(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
 
 /* The character at units[0] of @n > 0; @took is how many units it has, @bad whether it is lone. */
 static inline uint32_t utf16_next(const uint16_t *units, size_t n, size_t *took, int *bad)
@@ -126,77 +135,148 @@ size_t utf8_length_of_utf16(const uint16_t *units, size_t n, int *out_lossy_opt)
     return length;
 }
 
-/* Decode from the @n units while that goes in blocks: up to a NUL, a lone surrogate, or less than a
- * block of units or @room.  Writes up to 3 bytes too many: so the last 3 units are never part of
- * it. */
-static _of_blocks_ void decode_blocks(const uint16_t **units, size_t n, unsigned char **out,
-                                      size_t room)
-{
+/* Where a decoder is, and how far it may go. */
+struct way {
+    const uint16_t *at, *end;
+    unsigned char *to, *room_end;
+};
+
 #if UTF_VECTOR
-    const uint16_t *at = *units, *end = at + n;
-    unsigned char *to = *out, *room_end = to + room;
-    int ascii = n >= 16 && eight_ascii(eight_load(at));
+
+/* Decode in blocks: up to a NUL, a lone surrogate, or less than a block of units or of room. Writes
+ * up to 3 bytes too many: so the last 3 units are never part of it. */
+static _reads_whole_blocks_ __attribute__((noinline)) struct way decode_mixed(struct way w)
+{
+    int ascii = 0;
 
     for (;;) {
-        size_t left = (size_t) (end - at), space = (size_t) (room_end - to), took;
+        size_t left = (size_t) (w.end - w.at), space = (size_t) (w.room_end - w.to), took;
         eight v;
 
         if (ascii) {
-            size_t plain = copy_plain(at, left < space ? left : space, to);
+            size_t plain = copy_plain(w.at, lesser(left, space), w.to);
 
-            at += plain;
-            to += plain;
+            w.at += plain;
+            w.to += plain;
             left -= plain;
             space -= plain;
-            if (left == 0 || *at == 0)
-                break;
         }
         if (left < 8 + 3 || space < 3 * 8 + 3)
             break;
-        v = eight_load(at);
-        took = eight_has_nul(v) ? 0 : eight_put(v, &to);
+        v = eight_load(w.at);
+        took = eight_has_nul(v) ? 0 : eight_put(v, &w.to);
         if (took == 0)
             break;
         ascii = eight_ascii(v);
-        at += took;
+        w.at += took;
     }
-    *units = at;
-    *out = to;
+    return w;
+}
+
+#endif
+
+#if UTF_SHUFFLE
+
+/* Units and bytes of room that must be there: a turn takes at most 16 units, whose last four are
+ * written where the 36 bytes of the others end, as 16 bytes.  Where the room is known to be that of
+ * all units, those that are not taken have a byte each for what is written too many. */
+#define TURN_UNITS (16 + 12)
+#define TURN_ROOM (36 + 16)
+
+/* Decode while eight units are taken whole; returns how many of the next eight were taken.  (The
+ * usual 8 is a constant here, so that the processor knows early where to go on.) */
+static _of_blocks_ _with_shuffle_ size_t decode_eights(struct way *w)
+{
+    const uint16_t *at = w->at, *last = w->end - TURN_UNITS;
+    unsigned char *to = w->to, *last_to = w->room_end - TURN_ROOM;
+    size_t took = 0;
+
+    while (at <= last && to <= last_to) {
+        narrowed v = narrow16(at);
+
+        if (narrowed_mask(v) == 0xFFFF) {
+            narrowed_store(to, v);
+            to += 16;
+            at += 16;
+        } else if (narrowed_all_low(v)) {
+            to = eight_put_low(eight_load(at), to);
+            to = eight_put_low(eight_load(at + 8), to);
+            at += 16;
+        } else {
+            took = eight_put_shuffled(eight_load(at), &to);
+            if (took < 8)
+                break;
+            took = 0;
+            at += 8;
+        }
+    }
+    w->at = at;
+    w->to = to;
+    return took;
+}
+
+/* As decode_mixed(), but up to a NUL within a block, and 12 bytes too many. */
+static _reads_whole_blocks_ _with_shuffle_ __attribute__((noinline)) struct way
+decode_shuffled(struct way w)
+{
+    size_t took;
+
+    while (w.end - w.at >= TURN_UNITS && w.room_end - w.to >= TURN_ROOM) {
+        took = decode_eights(&w);
+        if (took == 0)
+            break;
+        w.at += took;
+    }
+    return w;
+}
+
+#endif
+
+/* Decode in blocks: up to a NUL, a lone surrogate, or less than a block of units or of room. Writes
+ * some bytes behind the result, but never more than there are units left. */
+static _of_blocks_ struct way decode_blocks(struct way w)
+{
+#if UTF_VECTOR
+    size_t plain =
+        copy_plain(w.at, lesser((size_t) (w.end - w.at), (size_t) (w.room_end - w.to)), w.to);
+
+    w.at += plain;
+    w.to += plain;
+    if (w.at == w.end || *w.at == 0)
+        return w;
+#if UTF_SHUFFLE
+    if (shuffles_here())
+        return decode_shuffled(w);
+#endif
+    return decode_mixed(w);
 #else
-    (void) units, (void) n, (void) out, (void) room;
+    return w;
 #endif
 }
 
 size_t utf8_from_utf16(const uint16_t *units, size_t n, char *out)
 {
-    const uint16_t *end = units + n;
-    unsigned char *to = (unsigned char *) out;
+    struct way w = { .at = units, .end = units + n, .to = (unsigned char *) out };
     int lossy = 0;
     size_t took;
 
     assert((units && out) || n == 0);
-    while (units < end) {
-        size_t left = (size_t) (end - units);
-
+    while (w.at < w.end) {
         /* the room is that of all that is left, so it has at least a byte for each unit */
-        decode_blocks(&units, left, &to, 3 * left);
-        for (int i = 0; i < SOME && units < end; i++) {
-            to = utf8_put(to, utf16_next(units, (size_t) (end - units), &took, &lossy));
-            units += took;
+        w.room_end = w.to + 3 * (w.end - w.at);
+        w = decode_blocks(w);
+        for (int i = 0; i < SOME && w.at < w.end; i++) {
+            w.to = utf8_put(w.to, utf16_next(w.at, (size_t) (w.end - w.at), &took, &lossy));
+            w.at += took;
         }
     }
-    return n ? (size_t) (to - (unsigned char *) out) : 0;
+    return n ? (size_t) (w.to - (unsigned char *) out) : 0;
 }
 
 /* Units from @at to the end of its page. */
 static inline size_t units_of_page(const uint16_t *at)
 {
     return (PAGE_BYTES - ((uintptr_t) at & (PAGE_BYTES - 1))) / sizeof *at;
-}
-
-static inline size_t lesser(size_t a, size_t b)
-{
-    return a < b ? a : b;
 }
 
 static inline int is_block_aligned(const uint16_t *at)
@@ -225,61 +305,61 @@ _reads_whole_blocks_ size_t utf16_length(const uint16_t *text, size_t max)
     return i;
 }
 
-/* How many units from @at on may be read in blocks: to the end of the page, whatever comes after
- * the NUL, or, when every read is watched, to the NUL. */
-static _of_blocks_ size_t units_in_reach(const uint16_t *at, const uint16_t *end)
+/* How far from @at on blocks may be read: to the end of the page, whatever comes after the NUL, and
+ * of the next one when the NUL is not before that; or, when every read is watched, to the NUL. */
+static _of_blocks_ const uint16_t *end_in_reach(const uint16_t *at, const uint16_t *end)
 {
-    size_t left = (size_t) (end - at);
+    size_t left = (size_t) (end - at), page = units_of_page(at);
 
     if (reads_are_watched())
-        return utf16_length(at, lesser(left, AHEAD));
-    return lesser(left, units_of_page(at));
+        return at + utf16_length(at, lesser(left, AHEAD));
+    if (page < FEW_UNITS && page < left && utf16_length(at, page) == page)
+        page += PAGE_BYTES / sizeof *at;
+    return at + lesser(left, page);
 }
 
 /* Characters one by one, SOME at most; 0 when the next one cannot be had: it is the NUL, is not
  * whole within @end, or has no room. */
-static _of_blocks_ int decode_some(const uint16_t **units, const uint16_t *end, unsigned char **out,
-                                   const unsigned char *room_end, int *lossy)
+static _of_blocks_ int decode_some(struct way *w, const uint16_t *end, int *lossy)
 {
-    const uint16_t *at = *units;
-    unsigned char *to = *out;
     int i;
 
-    for (i = 0; i < SOME && at < end; i++) {
+    for (i = 0; i < SOME && w->at < end; i++) {
         size_t took;
         int bad = 0;
-        uint32_t c = utf16_next(at, (size_t) (end - at), &took, &bad);
+        uint32_t c = utf16_next(w->at, (size_t) (end - w->at), &took, &bad);
 
-        if (c == 0 || utf8_bytes_of(c) > (size_t) (room_end - to))
+        if (c == 0 || utf8_bytes_of(c) > (size_t) (w->room_end - w->to))
             break;
-        if (bad && at + 1 == end && *at < 0xDC00)
+        if (bad && w->at + 1 == end && *w->at < 0xDC00)
             break; /* perhaps half of a pair: nobody knows what is behind the end */
         *lossy |= bad;
-        to = utf8_put(to, c);
-        at += took;
+        w->to = utf8_put(w->to, c);
+        w->at += took;
     }
-    *units = at;
-    *out = to;
     return i == SOME;
 }
 
 _reads_whole_blocks_ struct utf16_text utf8_from_utf16_text(const uint16_t *text, size_t max,
                                                             char *out, size_t room)
 {
-    const uint16_t *at, *end;
-    unsigned char *to, *room_end;
+    const uint16_t *end = text + max, *before;
+    struct way w = { .at = text, .to = (unsigned char *) out };
     int lossy = 0;
 
     assert(text && out);
-    at = text;
-    end = text + max;
-    to = (unsigned char *) out;
-    room_end = to + room;
+    w.room_end = w.to + room;
     do {
-        decode_blocks(&at, units_in_reach(at, end), &to, (size_t) (room_end - to));
-    } while (at < end && *at && decode_some(&at, end, &to, room_end, &lossy));
-    return (struct utf16_text){ (size_t) (at - text), (size_t) (to - (unsigned char *) out), lossy,
-                                at < end && *at == 0 };
+        before = w.at;
+        w.end = end_in_reach(w.at, end);
+        w = decode_blocks(w);
+        if (w.at == end || *w.at == 0)
+            break;
+        /* where a page ends blocks stop for nothing but that */
+    } while ((w.at != before && w.end - w.at < FEW_UNITS && w.end != end) ||
+             decode_some(&w, end, &lossy));
+    return (struct utf16_text){ (size_t) (w.at - text), (size_t) (w.to - (unsigned char *) out),
+                                lossy, w.at < end && *w.at == 0 };
 }
 
 /* Bytes of the character at s[0] of @n > 0, 0 when it is malformed.  The narrower range of the

@@ -1,5 +1,6 @@
 /* utf_vector.h - the few vector operations of utf.c: SSE2 on x86-64, NEON on arm64, both of which
- * every such processor has.  Elsewhere UTF_VECTOR is 0 and utf.c goes unit by unit.
+ * every such processor has.  Elsewhere, and with UTF_BY_UNITS for the tests, UTF_VECTOR is 0 and
+ * utf.c goes unit by unit.
  *
  * All rests on one property of both: narrowing sixteen units with saturation makes a byte from 1 to
  * 0x7F of an ASCII character, and of no other unit.  (0x80 to 0x7FFF become a byte with the high
@@ -48,7 +49,11 @@ static inline int reads_are_watched(void)
 #endif
 }
 
-#if defined(__SSE2__)
+#if defined(UTF_BY_UNITS)
+
+#define UTF_VECTOR 0
+
+#elif defined(__SSE2__)
 
 #include <emmintrin.h>
 
@@ -67,12 +72,21 @@ static _of_blocks_ void narrowed_store(unsigned char *to, narrowed v)
     _mm_storeu_si128((__m128i *) (void *) to, v);
 }
 
+/* A bit for each of the sixteen that is plain. */
+static _of_blocks_ unsigned narrowed_mask(narrowed v)
+{
+    return (unsigned) _mm_movemask_epi8(_mm_cmpgt_epi8(v, _mm_setzero_si128()));
+}
+
+static _of_blocks_ int narrowed_all_low(narrowed v)
+{
+    return _mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_setzero_si128())) == 0;
+}
+
 /* How many of the sixteen, from the first on, are plain. */
 static _of_blocks_ unsigned narrowed_plain(narrowed v)
 {
-    unsigned plain = (unsigned) _mm_movemask_epi8(_mm_cmpgt_epi8(v, _mm_setzero_si128()));
-
-    return (unsigned) __builtin_ctz(~plain);
+    return (unsigned) __builtin_ctz(~narrowed_mask(v));
 }
 
 static _of_blocks_ int narrowed_all_plain(narrowed a, narrowed b)
@@ -183,7 +197,11 @@ static _of_blocks_ eight eight_load(const uint16_t *units)
 
 static _of_blocks_ int eight_any(eight v)
 {
+#ifdef __SSE2__
+    return _mm_movemask_epi8(_mm_cmpeq_epi16((__m128i) v, _mm_setzero_si128())) != 0xFFFF;
+#else
     return (((halves) v)[0] | ((halves) v)[1]) != 0;
+#endif
 }
 
 static _of_blocks_ int eight_has_nul(eight v)
@@ -213,10 +231,10 @@ static _of_blocks_ eight eight_before(eight v)
     return EIGHT_SHUFFLE(v, (eight){ 0 }, 8, 0, 1, 2, 3, 4, 5, 6);
 }
 
-/* A surrogate is two of the four bytes of its pair: put them into @bytes and @lengths.  Returns how
+/* A surrogate is two of the four bytes of its pair: put them into its place of @bytes.  Returns how
  * many of the eight units can be taken: not a last one that is the first of a pair; 0 when one is
  * lone. */
-static _of_blocks_ size_t eight_pairs(eight v, eight surrogate, eight *bytes, eight *lengths)
+static _of_blocks_ size_t eight_pairs(eight v, eight surrogate, eight *bytes)
 {
     eight high = (eight) ((v & 0xFC00) == 0xD800), low = surrogate & ~high;
     eight top = (v & 0x3FF) + 0x40; /* 0x10000 of the character is 0x40 here */
@@ -226,9 +244,6 @@ static _of_blocks_ size_t eight_pairs(eight v, eight surrogate, eight *bytes, ei
     if (eight_any(eight_before(high) ^ low))
         return 0;
     *bytes = eight_choose(high, first, eight_choose(low, second, *bytes));
-    *lengths = eight_choose(surrogate, (eight){ 0 } + 2, *lengths);
-    /* half a pair at the end is not taken: what it writes is written over */
-    *lengths &= ~(high & (eight){ 0, 0, 0, 0, 0, 0, 0, 0xFFFF });
     return 8 + (size_t) (int16_t) high[7];
 }
 
@@ -249,9 +264,12 @@ static _of_blocks_ size_t eight_put(eight v, unsigned char **out)
     size_t took = 8;
 
     if (eight_any(surrogate)) {
-        took = eight_pairs(v, surrogate, &bytes, &lengths);
+        took = eight_pairs(v, surrogate, &bytes);
         if (took == 0)
             return 0;
+        lengths = eight_choose(surrogate, (eight){ 0 } + 2, lengths);
+        /* half a pair at the end is not taken: what it writes is written over */
+        lengths[7] = took == 8 ? lengths[7] : 0;
     }
     pairs[0] = EIGHT_SHUFFLE(bytes, third, 0, 8, 1, 9, 2, 10, 3, 11);
     pairs[1] = EIGHT_SHUFFLE(bytes, third, 4, 12, 5, 13, 6, 14, 7, 15);

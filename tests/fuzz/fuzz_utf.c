@@ -1,5 +1,5 @@
-/* fuzz_utf.c - any bytes as UTF-16 and as UTF-8: lengths agree, nothing malformed comes out, and
- * what comes out converts back to itself. */
+/* fuzz_utf.c - any bytes as UTF-16 and as UTF-8: lengths agree, nothing malformed comes out, what
+ * comes out converts back to itself, and every processor says the same. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +12,34 @@
             abort();                                                                               \
     } while (0)
 
+/* See utf_baseline.h. */
+size_t baseline_utf8_from_utf16(const uint16_t *units, size_t n, char *out);
+struct utf16_text baseline_utf8_from_utf16_text(const uint16_t *text, size_t max, char *out,
+                                                size_t room);
+
+static void check_same_of_units(const uint16_t *units, size_t n, const char *bytes, size_t length)
+{
+    char *same = malloc(length + 1);
+
+    CHECK(same);
+    CHECK(baseline_utf8_from_utf16(units, n, same) == length);
+    CHECK(memcmp(same, bytes, length) == 0);
+    free(same);
+}
+
+static void check_same_of_text(const uint16_t *text, size_t max, size_t room, const char *bytes,
+                               const struct utf16_text *t)
+{
+    char *same = malloc(room + 1);
+    struct utf16_text b;
+
+    CHECK(same);
+    b = baseline_utf8_from_utf16_text(text, max, same, room);
+    CHECK(b.units == t->units && b.bytes == t->bytes && b.lossy == t->lossy && b.whole == t->whole);
+    CHECK(memcmp(same, bytes, b.bytes) == 0);
+    free(same);
+}
+
 static void check_utf16(const uint16_t *units, size_t n)
 {
     int lossy = 0, again = 0;
@@ -22,6 +50,7 @@ static void check_utf16(const uint16_t *units, size_t n)
     CHECK(bytes);
     CHECK(utf8_from_utf16(units, n, bytes) == length);
     CHECK(utf8_valid(bytes, length));
+    check_same_of_units(units, n, bytes, length);
     n_back = utf16_length_of_utf8(bytes, length, &again);
     CHECK(n_back == n && !again); /* a lone surrogate and its replacement are one unit each */
     back = malloc(2 * n_back + 1);
@@ -56,10 +85,12 @@ static void check_text(const uint16_t *units, size_t n)
     t = utf8_from_utf16_text(text, n + 1, part, whole);
     CHECK(t.whole && t.units == length && t.bytes == whole && t.lossy == lossy);
     CHECK(memcmp(bytes, part, whole) == 0);
+    check_same_of_text(text, n + 1, whole, part, &t);
     for (size_t room = whole; room-- > 0 && whole - room < 40;) {
         t = utf8_from_utf16_text(text, n + 1, part, room);
         CHECK(!t.whole && t.bytes <= room && t.bytes + 4 > room);
         CHECK(memcmp(bytes, part, t.bytes) == 0 && utf8_valid(part, t.bytes));
+        check_same_of_text(text, n + 1, room, part, &t);
     }
     free(part);
     free(bytes);

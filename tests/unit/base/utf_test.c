@@ -1,5 +1,6 @@
 /* UTF-16 and UTF-8: against the system's own conversion where text is well formed, by hand where it
- * is not. */
+ * is not.  Built three times: with what the processor has, with UTF_BASELINE for the vectors that
+ * every one has, and with UTF_BY_UNITS. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,6 +19,21 @@
 #include <string.h>
 
 #include "utf.h"
+#include "utf_shuffle.h"
+
+/* A test of a processor that is not here says so. */
+static void what_is_tested_is_what_this_build_is_for(void **state)
+{
+    (void) state;
+#if UTF_SHUFFLE
+    if (!shuffles_here()) {
+        print_message("this processor has no SSSE3, so the shuffles of UTF-16 are not tested\n");
+        skip();
+    }
+#elif defined(__x86_64__) && !defined(UTF_BASELINE) && !defined(UTF_BY_UNITS)
+    fail_msg("the shuffles are not part of this build");
+#endif
+}
 
 /* xorshift: the same numbers on every machine. */
 static uint32_t next_random(uint32_t *seed)
@@ -367,7 +383,6 @@ static void check_text(struct edges *e, const uint16_t *units, size_t n, size_t 
     size_t length;
     int lossy = 0;
     uint16_t *from = (uint16_t *) (void *) (edge_end(&e->source) - 2 * (n + 1 + behind));
-    struct utf16_text t;
 
     n = 0;
     while (units[n])
@@ -379,12 +394,17 @@ static void check_text(struct edges *e, const uint16_t *units, size_t n, size_t 
     assert_int_equal(utf16_length(from, SIZE_MAX / 4), n);
     assert_int_equal(utf16_length(from, n / 2), n / 2);
     to = edge_end(&e->target) - length;
-    t = utf8_from_utf16_text(from, n + 1, (char *) to, length);
-    assert_int_equal(t.units, n);
-    assert_int_equal(t.bytes, length);
-    assert_int_equal(t.lossy, lossy);
-    assert_int_equal(t.whole, 1);
-    assert_memory_equal(to, expected, length);
+    for (int limited = 0; limited < 2; limited++) {
+        struct utf16_text t =
+            utf8_from_utf16_text(from, limited ? n + 1 : SIZE_MAX / 4, (char *) to, length);
+
+        assert_int_equal(t.units, n);
+        assert_int_equal(t.bytes, length);
+        assert_int_equal(t.lossy, lossy);
+        assert_int_equal(t.whole, 1);
+        assert_memory_equal(to, expected, length);
+        memset(to, 0xEE, length);
+    }
 }
 
 static void check_everything(struct edges *e, const uint16_t *units, size_t n)
@@ -478,39 +498,112 @@ static void blocks_and_characters_say_the_same_of_random_units(void **state)
     edge_done(&e.target);
 }
 
-static void text_that_has_no_room_is_cut_at_a_character(void **state)
+static void every_character_is_the_same_at_every_place_of_a_block(void **state)
 {
-    static const uint16_t text[] = { 'a', 0xE4, 0x20AC, 0xD83D, 0xDE00, 'b', 'c', 'd',
-                                     'e', 'f',  'g',    'h',    'i',    'j', 0 };
-    static const unsigned char whole[] = "a\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80"
-                                         "bcdefghij";
-    static const size_t bytes_of_units[] = {
-        0, 1, 3, 6, 6, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19
-    };
+    struct edges e;
+    uint16_t units[UNITS_MAX];
 
     (void) state;
-    for (size_t room = 0; room <= 24; room++) {
-        unsigned char out[32];
-        struct utf16_text t;
-
-        memset(out, 0xEE, sizeof out);
-        t = utf8_from_utf16_text(text, 100, (char *) out, room);
-        assert_true(t.bytes <= room);
-        assert_int_equal(t.bytes, bytes_of_units[t.units]);
-        assert_memory_equal(out, whole, t.bytes);
-        assert_int_equal(out[room], 0xEE);
-        assert_int_equal(t.whole, room >= 19);
-        if (!t.whole)
-            assert_true(bytes_of_units[t.units + (t.units == 3 ? 2 : 1)] > room);
+    edge_init(&e.source);
+    edge_init(&e.target);
+    for (uint32_t c = 1; c <= 0xFFFF - 48; c++) {
+        for (uint16_t i = 0; i < 48; i++)
+            units[i] = (uint16_t) (c + i);
+        check_everything(&e, units, 48);
     }
-    for (size_t max = 0; max < N_ELEMENTS(text) - 1; max++) {
-        char out[32];
-        struct utf16_text t = utf8_from_utf16_text(text, max, out, sizeof out);
+    for (uint32_t c = 0; c < 0x100000 - 24; c += 21) {
+        for (uint32_t i = 0; i < 24; i++) {
+            units[2 * i + c % 2] = (uint16_t) (0xD800 + ((c + i) >> 10));
+            units[2 * i + 1 + c % 2] = (uint16_t) (0xDC00 + ((c + i) & 0x3FF));
+        }
+        if (c % 2)
+            units[0] = 'x';
+        check_everything(&e, units, 48 + c % 2);
+    }
+    edge_done(&e.source);
+    edge_done(&e.target);
+}
 
-        assert_int_equal(t.units, max == 4 ? 3 : max); /* not half a pair */
-        assert_int_equal(t.bytes, bytes_of_units[t.units]);
-        assert_int_equal(t.lossy, 0);
-        assert_int_equal(t.whole, 0);
+/* A text in which what the blocks can do and what they cannot take turns. */
+static size_t make_ragged(uint16_t *units, size_t n)
+{
+    static const uint16_t pattern[] = { 'a',    0xE4,   0x20AC, 0xD83D, 0xDE00, 'b',    'c',
+                                        'd',    'e',    'f',    0x9F8D, 0x7FFF, 'g',    0xD83D,
+                                        0xDE01, 'h',    0xDC00, 'i',    'j',    'k',    'l',
+                                        'm',    'n',    'o',    'p',    'q',    'r',    's',
+                                        't',    0x416,  0x4E2D, 0x4E8C, 0x4E09, 0x4E94, 0x4E03,
+                                        0x4E5D, 0x5341, 0x4E00, 0x56DB, 0x516D, 0x4E8C, 0x4E09,
+                                        0x4E94, 0x4E03, 0x4E5D };
+
+    for (size_t i = 0; i < n; i++)
+        units[i] = pattern[i % N_ELEMENTS(pattern)];
+    units[n] = 0;
+    return n;
+}
+
+/* Bytes of the first @n units; 0 units less when the last one is half a pair. */
+static size_t whole_units(const uint16_t *units, size_t n)
+{
+    return n > 0 && units[n] && (units[n - 1] & 0xFC00) == 0xD800 ? n - 1 : n;
+}
+
+static void check_room(struct edges *e, const uint16_t *text, size_t n, size_t room)
+{
+    unsigned char expected[3 * UNITS_MAX], *to = edge_end(&e->target) - room;
+    int lossy = 0;
+    size_t length = naive(text, n, expected, &lossy), made;
+    struct utf16_text t = utf8_from_utf16_text(text, SIZE_MAX / 4, (char *) to, room);
+
+    assert_true(t.bytes <= room);
+    assert_true(t.units <= n);
+    made = naive(text, t.units, expected, &lossy);
+    assert_int_equal(t.bytes, made);
+    assert_int_equal(whole_units(text, t.units), t.units);
+    assert_memory_equal(to, expected, made);
+    assert_int_equal(t.whole, room >= length);
+    if (!t.whole)
+        assert_true(naive(text,
+                          whole_units(text, t.units + 1) > t.units ? t.units + 1 : t.units + 2,
+                          expected, &lossy) > room);
+}
+
+static void text_that_has_no_room_is_cut_at_a_character(void **state)
+{
+    uint16_t text[UNITS_MAX];
+    struct edges e;
+
+    (void) state;
+    edge_init(&e.source);
+    edge_init(&e.target);
+    for (size_t skip = 0; skip < 40; skip++) {
+        size_t n = make_ragged(text, UNITS_MAX - 1) - skip;
+
+        for (size_t room = 0; room <= 3 * n; room++)
+            check_room(&e, text + skip, n, room);
+    }
+    edge_done(&e.source);
+    edge_done(&e.target);
+}
+
+static void of_a_text_no_more_units_are_decoded_than_are_asked_for(void **state)
+{
+    uint16_t text[UNITS_MAX];
+    unsigned char expected[3 * UNITS_MAX], out[3 * UNITS_MAX];
+    size_t n = make_ragged(text, UNITS_MAX - 1);
+
+    (void) state;
+    for (size_t skip = 0; skip < 40; skip++) {
+        for (size_t max = 0; max < n - skip; max++) {
+            int lossy = 0;
+            size_t units = whole_units(text + skip, max); /* not half a pair */
+            struct utf16_text t = utf8_from_utf16_text(text + skip, max, (char *) out, sizeof out);
+
+            assert_int_equal(t.units, units);
+            assert_int_equal(t.bytes, naive(text + skip, units, expected, &lossy));
+            assert_memory_equal(out, expected, t.bytes);
+            assert_int_equal(t.lossy, lossy);
+            assert_int_equal(t.whole, 0);
+        }
     }
 }
 
@@ -548,6 +641,7 @@ static void a_text_over_many_pages_is_one_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_tested_is_what_this_build_is_for),
         cmocka_unit_test(random_text_is_what_the_system_says),
         cmocka_unit_test(every_character_makes_the_round_trip),
         cmocka_unit_test(a_lone_surrogate_spoils_only_itself),
@@ -557,7 +651,9 @@ int main(void)
         cmocka_unit_test(a_cut_keeps_characters_whole),
         cmocka_unit_test(blocks_and_characters_say_the_same_at_every_place),
         cmocka_unit_test(blocks_and_characters_say_the_same_of_random_units),
+        cmocka_unit_test(every_character_is_the_same_at_every_place_of_a_block),
         cmocka_unit_test(text_that_has_no_room_is_cut_at_a_character),
+        cmocka_unit_test(of_a_text_no_more_units_are_decoded_than_are_asked_for),
         cmocka_unit_test(a_text_over_many_pages_is_one_text),
     };
 
