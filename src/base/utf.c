@@ -85,7 +85,7 @@ static _of_blocks_ size_t copy_plain(const uint16_t *units, size_t n, unsigned c
         narrowed_store(to + i, a);
         narrowed_store(to + i + 16, b);
         if (!narrowed_all_plain(a, b))
-            break;
+            return i + narrowed_both_plain(a, b);
     }
     for (; n - i >= 16; i += 16) {
         narrowed v = narrow16(units + i);
@@ -340,15 +340,14 @@ static _of_blocks_ int decode_some(struct way *w, const uint16_t *end, int *loss
     return i == SOME;
 }
 
-_reads_whole_blocks_ struct utf16_text utf8_from_utf16_text(const uint16_t *text, size_t max,
-                                                            char *out, size_t room)
+/* The rest of utf8_from_utf16_text(), from unit @done on, of which there are as many bytes. */
+static _reads_whole_blocks_ __attribute__((noinline)) struct utf16_text
+decode_text(const uint16_t *text, size_t max, unsigned char *out, size_t room, size_t done)
 {
     const uint16_t *end = text + max, *before;
-    struct way w = { .at = text, .to = (unsigned char *) out };
+    struct way w = { .at = text + done, .to = out + done, .room_end = out + room };
     int lossy = 0;
 
-    assert(text && out);
-    w.room_end = w.to + room;
     do {
         before = w.at;
         w.end = end_in_reach(w.at, end);
@@ -358,8 +357,24 @@ _reads_whole_blocks_ struct utf16_text utf8_from_utf16_text(const uint16_t *text
         /* where a page ends blocks stop for nothing but that */
     } while ((w.at != before && w.end - w.at < FEW_UNITS && w.end != end) ||
              decode_some(&w, end, &lossy));
-    return (struct utf16_text){ (size_t) (w.at - text), (size_t) (w.to - (unsigned char *) out),
-                                lossy, w.at < end && *w.at == 0 };
+    return (struct utf16_text){ (size_t) (w.at - text), (size_t) (w.to - out), lossy,
+                                w.at < end && *w.at == 0 };
+}
+
+/* Most texts are ASCII and within a page; those must not pay for the others. */
+_reads_whole_blocks_ struct utf16_text utf8_from_utf16_text(const uint16_t *text, size_t max,
+                                                            char *out, size_t room)
+{
+    size_t plain = 0, reach;
+
+    assert(text && out);
+    if (!reads_are_watched()) {
+        reach = lesser(lesser(max, room), units_of_page(text));
+        plain = copy_plain(text, reach, (unsigned char *) out);
+        if (plain < reach && text[plain] == 0)
+            return (struct utf16_text){ plain, plain, 0, 1 };
+    }
+    return decode_text(text, max, (unsigned char *) out, room, plain);
 }
 
 /* Bytes of the character at s[0] of @n > 0, 0 when it is malformed.  The narrower range of the

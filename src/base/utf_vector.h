@@ -97,6 +97,12 @@ static _of_blocks_ int narrowed_all_plain(narrowed a, narrowed b)
            0xFFFF;
 }
 
+/* How many of thirty-two, from the first on, are plain, when not all are. */
+static _of_blocks_ unsigned narrowed_both_plain(narrowed a, narrowed b)
+{
+    return (unsigned) __builtin_ctz(~(narrowed_mask(a) | narrowed_mask(b) << 16));
+}
+
 /* How many of eight units, from the first on, are not NUL. */
 static _of_blocks_ unsigned before_nul8(const uint16_t *units)
 {
@@ -153,6 +159,13 @@ static _of_blocks_ unsigned narrowed_plain(narrowed v)
 static _of_blocks_ int narrowed_all_plain(narrowed a, narrowed b)
 {
     return vminvq_s8(vminq_s8(vreinterpretq_s8_u8(a), vreinterpretq_s8_u8(b))) > 0;
+}
+
+static _of_blocks_ unsigned narrowed_both_plain(narrowed a, narrowed b)
+{
+    unsigned plain = narrowed_plain(a);
+
+    return plain < 16 ? plain : 16 + narrowed_plain(b);
 }
 
 static _of_blocks_ unsigned before_nul8(const uint16_t *units)

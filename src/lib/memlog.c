@@ -141,20 +141,20 @@ static size_t put_repaired(const char *bytes, size_t n, char *to, size_t room, s
     return written;
 }
 
-static __attribute__((noinline)) struct written write_bytes(const struct source *s, char *to,
-                                                            size_t room, size_t limit)
+static __attribute__((noinline)) struct written write_bytes(struct source s, char *to, size_t room,
+                                                            size_t limit)
 {
     struct written w = { .fits = 1 };
-    size_t most = lesser(room, limit), taken = s->n;
+    size_t most = lesser(room, limit), taken = s.n;
 
-    if (s->malformed) {
+    if (s.malformed) {
         w.flags = MEMLOG_LOSSY;
-        w.length = put_repaired(s->bytes, s->n, to, most, &taken);
+        w.length = put_repaired(s.bytes, s.n, to, most, &taken);
     } else {
-        w.length = taken = utf8_cut(s->bytes, s->n, most);
-        memcpy(to, s->bytes, w.length);
+        w.length = taken = utf8_cut(s.bytes, s.n, most);
+        memcpy(to, s.bytes, w.length);
     }
-    if (taken < s->n) {
+    if (taken < s.n) {
         w.flags |= MEMLOG_TRUNCATED;
         w.fits = room >= limit;
     }
@@ -162,17 +162,17 @@ static __attribute__((noinline)) struct written write_bytes(const struct source 
 }
 
 /* Write the text of @s to @to, at most @limit bytes.  It does not fit when @room is what cut it. */
-static inline __attribute__((always_inline)) struct written
-write_text(const struct source *s, char *to, size_t room, size_t limit)
+static inline __attribute__((always_inline)) struct written write_text(struct source s, char *to,
+                                                                       size_t room, size_t limit)
 {
     struct written w = { .fits = 1, .flags = MEMLOG_ABSENT };
     struct utf16_text t;
 
-    if (s->bytes)
+    if (s.bytes)
         return write_bytes(s, to, room, limit);
-    if (!s->units)
+    if (!s.units)
         return w;
-    t = utf8_from_utf16_text(s->units, limit, to, lesser(room, limit));
+    t = utf8_from_utf16_text(s.units, limit, to, lesser(room, limit));
     w.length = t.bytes;
     w.units = t.units;
     w.flags = t.lossy ? MEMLOG_LOSSY : 0;
@@ -297,7 +297,7 @@ static int make_room(struct memlog *l, const struct source *s, const struct writ
 /* ---- putting ---- */
 
 static inline __attribute__((always_inline)) struct written
-write_record(struct memlog *l, const struct source *s, size_t limit)
+write_record(struct memlog *l, struct source s, size_t limit)
 {
     size_t room = (size_t) (l->end - l->at);
 
@@ -376,7 +376,7 @@ static __attribute__((noinline)) void put_slowly(struct memlog *l, uint32_t kind
     size_t limit = l->limit;
 
     while (!l->reason) {
-        struct written w = write_record(l, &s, limit);
+        struct written w = write_record(l, s, limit);
 
         if (w.fits) {
             publish(l, kind, &w, final);
@@ -393,7 +393,7 @@ static __attribute__((noinline)) void put_slowly(struct memlog *l, uint32_t kind
 }
 
 static inline __attribute__((always_inline)) void put(struct memlog *l, uint32_t kind,
-                                                      const struct source *s, int final)
+                                                      struct source s, int final)
 {
     uint32_t todo = memlog_hold(l);
 
@@ -406,7 +406,7 @@ static inline __attribute__((always_inline)) void put(struct memlog *l, uint32_t
             return;
         }
     }
-    put_slowly(l, kind, *s, final, todo);
+    put_slowly(l, kind, s, final, todo);
 }
 
 void memlog_put(struct memlog *l, uint32_t kind, const uint16_t *text_opt, int final)
@@ -414,7 +414,7 @@ void memlog_put(struct memlog *l, uint32_t kind, const uint16_t *text_opt, int f
     const struct source s = { .units = text_opt };
 
     assert(l);
-    put(l, kind, &s, final);
+    put(l, kind, s, final);
 }
 
 void memlog_put_utf8(struct memlog *l, uint32_t kind, const char *text_opt, int final)
@@ -426,7 +426,7 @@ void memlog_put_utf8(struct memlog *l, uint32_t kind, const char *text_opt, int 
         s.n = strlen(text_opt);
         s.malformed = !utf8_valid(text_opt, s.n);
     }
-    put(l, kind, &s, final);
+    put(l, kind, s, final);
 }
 
 void memlog_end(struct memlog *l, const char *static_reason)

@@ -159,7 +159,8 @@ static void go_to_next_chunk(struct memlog_cursor *c)
     memlog_release_chunks(l, parked);
 }
 
-static enum memlog_next next_slowly(struct memlog_cursor *c, struct memlog_record *out)
+static __attribute__((noinline)) enum memlog_next next_slowly(struct memlog_cursor *c,
+                                                              struct memlog_record *out)
 {
     for (;;) {
         switch (record_look(c->at)) {
