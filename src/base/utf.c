@@ -357,8 +357,10 @@ decode_text(const uint16_t *text, size_t max, unsigned char *out, size_t room, s
         /* where a page ends blocks stop for nothing but that */
     } while ((w.at != before && w.end - w.at < FEW_UNITS && w.end != end) ||
              decode_some(&w, end, &lossy));
-    return (struct utf16_text){ (size_t) (w.at - text), (size_t) (w.to - out), lossy,
-                                w.at < end && *w.at == 0 };
+    return (struct utf16_text){ .bytes = (size_t) (w.to - out),
+                                .units = (size_t) (w.at - text),
+                                .lossy = lossy != 0,
+                                .whole = w.at < end && *w.at == 0 };
 }
 
 /* Most texts are ASCII and within a page; those must not pay for the others. */
@@ -372,7 +374,7 @@ _reads_whole_blocks_ struct utf16_text utf8_from_utf16_text(const uint16_t *text
         reach = lesser(lesser(max, room), units_of_page(text));
         plain = copy_plain(text, reach, (unsigned char *) out);
         if (plain < reach && text[plain] == 0)
-            return (struct utf16_text){ plain, plain, 0, 1 };
+            return (struct utf16_text){ .bytes = plain, .units = plain, .whole = 1 };
     }
     return decode_text(text, max, (unsigned char *) out, room, plain);
 }

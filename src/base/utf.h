@@ -23,10 +23,10 @@ size_t utf16_length(const uint16_t *text, size_t max);
  * and there are @max units at most.  A high surrogate that is the last of @max is left alone.  No
  * NUL is added.  All of @room may be written to. */
 struct utf16_text {
-    size_t units; /* decoded */
-    size_t bytes; /* written */
-    int lossy;    /* 1: a lone surrogate was replaced */
-    int whole;    /* 1: the NUL is what it stopped at */
+    size_t bytes;                          /* written */
+    size_t units : sizeof(size_t) * 8 - 2; /* decoded */
+    size_t lossy : 1;                      /* 1: a lone surrogate was replaced */
+    size_t whole : 1;                      /* 1: the NUL is what it stopped at */
 };
 struct utf16_text utf8_from_utf16_text(const uint16_t *text, size_t max, char *out, size_t room);
 
