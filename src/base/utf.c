@@ -19,6 +19,9 @@
 /* Units among which the end is looked for before they are decoded. */
 #define AHEAD 256
 
+/* Of more units than this many are taken at a time. */
+#define SHORT_UNITS ((size_t) 128)
+
 /* Fewer units than this may be too few for a block. */
 #define FEW_UNITS 32
 
@@ -71,6 +74,46 @@ static inline unsigned char *utf8_put(unsigned char *to, uint32_t c)
     return to;
 }
 
+#if UTF_VECTOR
+
+/* Of the @n units, from @i on, copy those that are plain, thirty-two at a time.  Returns how far it
+ * came, and *@out_stopped is 1 when what is there is not plain. */
+static _of_blocks_ size_t copy_plain_by_32(const uint16_t *units, size_t i, size_t n,
+                                           unsigned char *to, int *out_stopped)
+{
+    for (; n - i >= 32; i += 32) {
+        narrowed a = narrow16(units + i), b = narrow16(units + i + 16);
+
+        narrowed_store(to + i, a);
+        narrowed_store(to + i + 16, b);
+        if (!narrowed_all_plain(a, b)) {
+            *out_stopped = 1;
+            return i + narrowed_both_plain(a, b);
+        }
+    }
+    return i;
+}
+
+/* The same in long strides, up to less than one of units that are plain. */
+static _of_blocks_ size_t copy_plain_by_64(const uint16_t *units, size_t i, size_t n,
+                                           unsigned char *to)
+{
+    for (; n - i >= 64; i += 64) {
+        narrowed a = narrow16(units + i), b = narrow16(units + i + 16);
+        narrowed c = narrow16(units + i + 32), d = narrow16(units + i + 48);
+
+        narrowed_store(to + i, a);
+        narrowed_store(to + i + 16, b);
+        narrowed_store(to + i + 32, c);
+        narrowed_store(to + i + 48, d);
+        if (!narrowed_all_plain4(a, b, c, d))
+            break;
+    }
+    return i;
+}
+
+#endif
+
 /* Copy the ASCII characters at the beginning of the @n units, and return how many: all of them or
  * up to a unit that is NUL or not ASCII, or up to 15 fewer than all.  @to has @n bytes of room, any
  * of which may be written. */
@@ -79,15 +122,14 @@ static _of_blocks_ size_t copy_plain(const uint16_t *units, size_t n, unsigned c
     size_t i = 0;
 
 #if UTF_VECTOR
-    for (; n - i >= 32; i += 32) {
-        narrowed a = narrow16(units + i), b = narrow16(units + i + 16);
+    int stopped = 0;
 
-        narrowed_store(to + i, a);
-        narrowed_store(to + i + 16, b);
-        if (!narrowed_all_plain(a, b))
-            return i + narrowed_both_plain(a, b);
+    i = copy_plain_by_32(units, 0, lesser(n, SHORT_UNITS), to, &stopped);
+    if (!stopped && n - i >= 64) {
+        i = copy_plain_by_64(units, i, n, to);
+        i = copy_plain_by_32(units, i, n, to, &stopped);
     }
-    for (; n - i >= 16; i += 16) {
+    for (; !stopped && n - i >= 16; i += 16) {
         narrowed v = narrow16(units + i);
         unsigned plain = narrowed_plain(v);
 

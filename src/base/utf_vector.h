@@ -97,6 +97,15 @@ static _of_blocks_ int narrowed_all_plain(narrowed a, narrowed b)
            0xFFFF;
 }
 
+static _of_blocks_ int narrowed_all_plain4(narrowed a, narrowed b, narrowed c, narrowed d)
+{
+    __m128i zero = _mm_setzero_si128();
+    __m128i ab = _mm_and_si128(_mm_cmpgt_epi8(a, zero), _mm_cmpgt_epi8(b, zero));
+    __m128i cd = _mm_and_si128(_mm_cmpgt_epi8(c, zero), _mm_cmpgt_epi8(d, zero));
+
+    return _mm_movemask_epi8(_mm_and_si128(ab, cd)) == 0xFFFF;
+}
+
 /* How many of thirty-two, from the first on, are plain, when not all are. */
 static _of_blocks_ unsigned narrowed_both_plain(narrowed a, narrowed b)
 {
@@ -159,6 +168,14 @@ static _of_blocks_ unsigned narrowed_plain(narrowed v)
 static _of_blocks_ int narrowed_all_plain(narrowed a, narrowed b)
 {
     return vminvq_s8(vminq_s8(vreinterpretq_s8_u8(a), vreinterpretq_s8_u8(b))) > 0;
+}
+
+static _of_blocks_ int narrowed_all_plain4(narrowed a, narrowed b, narrowed c, narrowed d)
+{
+    int8x16_t ab = vminq_s8(vreinterpretq_s8_u8(a), vreinterpretq_s8_u8(b));
+    int8x16_t cd = vminq_s8(vreinterpretq_s8_u8(c), vreinterpretq_s8_u8(d));
+
+    return vminvq_s8(vminq_s8(ab, cd)) > 0;
 }
 
 static _of_blocks_ unsigned narrowed_both_plain(narrowed a, narrowed b)
