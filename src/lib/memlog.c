@@ -35,7 +35,7 @@ struct written {
     size_t length;
     size_t units; /* of UTF-16, taken */
     uint32_t flags;
-    int fits; /* 0: there was no room; the rest says how far it came */
+    int fits; /* 0: there was no room, or the log has ended; the rest says how far it came */
 };
 
 /* ---- the word ---- */
@@ -371,15 +371,14 @@ static inline __attribute__((always_inline)) void publish(struct memlog *l, uint
     record_mark(at, record_state(size, w->flags, size - used));
 }
 
-/* A put that finds the log ended, or too little room: perhaps several times, for others put too. */
+/* A put that wrote @w, and perhaps found the log ended, or too little room (several times, when
+ * others put too), or has more to do than to put. */
 static __attribute__((noinline)) void put_slowly(struct memlog *l, uint32_t kind, struct source s,
-                                                 int final, uint32_t todo)
+                                                 struct written w, int final, uint32_t todo)
 {
     size_t limit = l->limit;
 
     while (!l->reason) {
-        struct written w = write_record(l, s, limit);
-
         if (w.fits) {
             publish(l, kind, &w, final);
             finish(l, todo);
@@ -390,51 +389,58 @@ static __attribute__((noinline)) void put_slowly(struct memlog *l, uint32_t kind
             l->next++;
             break;
         }
+        w = write_record(l, s, limit);
     }
     memlog_release_chunks(l, todo & WORD_PARKED);
 }
 
-/* The usual put: the text fits, and there is nothing to do besides.  0: it is not usual, and
- * nothing has changed. */
-static inline __attribute__((always_inline)) int put_quickly(struct memlog *l, uint32_t kind,
-                                                             const uint16_t *text_opt)
+/* What is unusual has functions of its own, so that the usual put needs few registers. */
+static __attribute__((noinline)) void put_rest(struct memlog *l, uint32_t kind,
+                                               const uint16_t *text_opt, struct written w)
 {
-    struct written w = write_record(l, (struct source){ .units = text_opt }, l->limit);
-
-    if (!w.fits || w.flags & MEMLOG_TRUNCATED)
-        return 0;
-    publish(l, kind, &w, 0);
-    memlog_release(l, 0);
-    return 1;
+    put_slowly(l, kind, (struct source){ .units = text_opt }, w, 0, 0);
 }
 
-static __attribute__((noinline)) void put_units_slowly(struct memlog *l, uint32_t kind,
-                                                       const uint16_t *text_opt, int final,
-                                                       uint32_t todo)
+static __attribute__((noinline)) void put_all(struct memlog *l, uint32_t kind,
+                                              const uint16_t *text_opt, int final, uint32_t todo)
 {
-    put_slowly(l, kind, (struct source){ .units = text_opt }, final, todo);
+    const struct source s = { .units = text_opt };
+
+    put_slowly(l, kind, s, write_record(l, s, l->limit), final, todo);
 }
 
 void memlog_put(struct memlog *l, uint32_t kind, const uint16_t *text_opt, int final)
 {
     uint32_t todo;
+    struct written w;
 
     assert(l);
     todo = memlog_hold(l);
-    if (todo || final || !put_quickly(l, kind, text_opt))
-        put_units_slowly(l, kind, text_opt, final, todo);
+    if (todo || final) {
+        put_all(l, kind, text_opt, final, todo);
+        return;
+    }
+    w = write_record(l, (struct source){ .units = text_opt }, l->limit);
+    if (!w.fits || w.flags & MEMLOG_TRUNCATED) {
+        put_rest(l, kind, text_opt, w);
+        return;
+    }
+    publish(l, kind, &w, 0);
+    memlog_release(l, 0);
 }
 
 void memlog_put_utf8(struct memlog *l, uint32_t kind, const char *text_opt, int final)
 {
     struct source s = { .bytes = text_opt };
+    uint32_t todo;
 
     assert(l);
     if (text_opt) {
         s.n = strlen(text_opt);
         s.malformed = !utf8_valid(text_opt, s.n);
     }
-    put_slowly(l, kind, s, final, memlog_hold(l));
+    todo = memlog_hold(l);
+    put_slowly(l, kind, s, write_record(l, s, l->limit), final, todo);
 }
 
 void memlog_end(struct memlog *l, const char *static_reason)
