@@ -145,7 +145,9 @@ static hcs_result process_check(struct cc_process *p, hcs_error *err)
 /* HCS can give pipes of its own only. */
 static hcs_result check_stdio(const hcs_stdio *stdio_opt, hcs_error *err)
 {
-    static const char *const names[] = { "in", "out", "err" };
+    static const char *const names[] = { "stdin", "stdout", "stderr" };
+    static const char *const fields[] = { "CreateStdInPipe", "CreateStdOutPipe",
+                                          "CreateStdErrPipe" };
     hcs_pollable given[3];
 
     if (!stdio_opt)
@@ -155,11 +157,10 @@ static hcs_result check_stdio(const hcs_stdio *stdio_opt, hcs_error *err)
     given[2] = stdio_opt->err;
     for (size_t i = 0; i < N_ELEMENTS(given); i++)
         if (given[i] != HCS_POLLABLE_NONE)
-            return fail(
-                err, HCS_E_WIN32_NOT_SUPPORTED, "computecore",
-                "a handle of your own as standard %s cannot be given to HCS; ask for a pipe "
-                "in the document and take its end with hcs_process_take_stdio()",
-                names[i]);
+            return fail(err, HCS_E_WIN32_NOT_SUPPORTED, "computecore",
+                        "%s is a handle of the caller, and HCS takes none: ask for a pipe with %s "
+                        "and take its end with hcs_process_take_stdio()",
+                        names[i], fields[i]);
     return HCS_OK;
 }
 

@@ -15,7 +15,7 @@
 bool link_wait_readable(const struct varlink *link, uint64_t deadline);
 bool link_wait(const struct varlink *link, uint64_t deadline);
 
-/* No more of @link: it is readable for good, to its end. */
+/* No more of @link: what has come can be read, and soon its end. */
 void link_hang_up(const struct varlink *link);
 
 /* A pollable of a link alone. */

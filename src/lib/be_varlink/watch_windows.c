@@ -48,9 +48,11 @@ bool link_wait(const struct varlink *link, uint64_t deadline)
     return socket_wait_until(varlink_fd(link), varlink_events(link), deadline);
 }
 
+/* Reading is not shut down: Winsock would drop what has come and was not read.  The service hangs up
+ * when it sees this, so there is an end. */
 void link_hang_up(const struct varlink *link)
 {
-    shutdown((SOCKET) varlink_fd(link), SD_BOTH);
+    socket_end_output(varlink_fd(link));
 }
 
 /* ---- a link alone ---- */
