@@ -74,7 +74,9 @@ def conformance_doc(path):
     source = pathlib.Path(path).read_text(encoding="utf-8")
     print("# Promises\n")
     print("Each is a test of `tests/conformance/conformance.c`, over the public API, run against every driver: `fake`")
-    print("(scripted), `plain` (isolation none) and `oci` (real containers), each over the unix socket and over TCP. Generated from it by `tools/gen.py conformance-doc`.\n")
+    print("(scripted), `plain` (isolation none) and `oci` (real containers), each over the unix socket and over TCP; the latter two")
+    print("over the flat API (`computecore:`), too. As a program for Windows it runs under Wine, over TCP and over our computecore.dll.")
+    print("Generated from it by `tools/gen.py conformance-doc`.\n")
     print("| number | promise | begins with a system that is |\n|---|---|---|")
     for begin, number, name in re.findall(r"^\s+(CREATED|RUNNING)\(c(\d+)_(\w+)\),$", source, re.M):
         print(f"| C{number} | {name.replace('_', ' ')} | {begin.lower()} |")
@@ -84,7 +86,8 @@ def flat_doc(path):
     source = pathlib.Path(path).read_text(encoding="utf-8")
     print("# Promises of the flat API\n")
     print("Each is a test of `tests/compat/flat.c`, over libcomputecore, run against every driver: `fake` (scripted), `plain`")
-    print("(isolation none) and `oci` (real containers). Generated from it by `tools/gen.py flat-doc`.\n")
+    print("(isolation none) and `oci` (real containers); under Wine over our computecore.dll, against the same drivers. Generated")
+    print("from it by `tools/gen.py flat-doc`.\n")
     print("| number | promise | begins with a system that is |\n|---|---|---|")
     for begin, number, name in re.findall(r"^\s+(CREATED|RUNNING)\(f(\d+)_(\w+)\),$", source, re.M):
         print(f"| F{number} | {name.replace('_', ' ')} | {begin.lower()} |")

@@ -10,11 +10,13 @@
 
 #include <cmocka.h>
 
-#include <errno.h>
-
 #include <jansson.h>
 
 #include "recorder.h"
+#include "thread.h"
+#ifdef _WIN32
+#include "pollable.h"
+#endif
 
 #define DEADLINE_MS 60000
 
@@ -189,10 +191,10 @@ static void watch(struct life *life, HCS_EVENT_OPTIONS options)
 static const struct record *expect(struct recorder *r, unsigned at, DWORD type)
 {
     if (!recorder_wait_until(r, at + 1))
-        fail_msg("event %u (0x%x) does not come", at, type);
+        fail_msg("event %u (0x%x) does not come", at, (unsigned) type);
     if (r->records[at].type != type)
-        fail_msg("event %u is 0x%x instead of 0x%x: %s", at, r->records[at].type, type,
-                 r->records[at].data);
+        fail_msg("event %u is 0x%x instead of 0x%x: %s", at, (unsigned) r->records[at].type,
+                 (unsigned) type, r->records[at].data);
     return &r->records[at];
 }
 
@@ -475,44 +477,39 @@ static void f22_a_failure_has_a_document(void **state)
 }
 
 struct completion {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
+    struct monitor monitor;
     unsigned n;
     int close_inside;
     HRESULT result;
-    pthread_t thread;
+    thread_id thread;
 };
+
+#define COMPLETION                                                                                 \
+    {                                                                                              \
+        MONITOR_INIT, 0, 0, 0, 0                                                                   \
+    }
 
 static void CALLBACK on_completion(HCS_OPERATION op, void *context)
 {
     struct completion *c = context;
 
-    pthread_mutex_lock(&c->lock);
+    monitor_enter(&c->monitor);
     c->n++;
-    c->thread = pthread_self();
+    c->thread = thread_self();
     c->result = HcsGetOperationResult(op, NULL);
     if (c->close_inside)
         HcsCloseOperation(op);
-    pthread_cond_broadcast(&c->changed);
-    pthread_mutex_unlock(&c->lock);
+    monitor_tell(&c->monitor);
+    monitor_leave(&c->monitor);
 }
 
 static void completion_wait(struct completion *c, unsigned n)
 {
-    struct timespec at;
-
-    clock_gettime(CLOCK_REALTIME, &at);
-    at.tv_sec += DEADLINE_S;
-    pthread_mutex_lock(&c->lock);
+    monitor_enter(&c->monitor);
     while (c->n < n)
-        assert_int_equal(pthread_cond_timedwait(&c->changed, &c->lock, &at), 0);
-    pthread_mutex_unlock(&c->lock);
+        assert_true(monitor_wait(&c->monitor));
+    monitor_leave(&c->monitor);
 }
-
-#define COMPLETION                                                                                 \
-    {                                                                                              \
-        PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0, 0, 0                            \
-    }
 
 static void f23_a_completion_callback_may_close_its_operation(void **state)
 {
@@ -525,7 +522,7 @@ static void f23_a_completion_callback_may_close_its_operation(void **state)
     OK(HcsStartComputeSystem(life->system, op, NULL));
     completion_wait(&c, 1);
     GIVES(c.result, S_OK);
-    assert_false(pthread_equal(c.thread, pthread_self()));
+    assert_false(c.thread == thread_self());
     GIVES(HcsGetOperationResult(op, NULL), E_HANDLE);
     HcsCloseOperation(op);
 }
@@ -730,8 +727,7 @@ static void f40_a_handle_may_be_closed_from_its_own_callback(void **state)
 }
 
 struct gate {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
+    struct monitor monitor;
     int entered, open, left;
 };
 
@@ -740,46 +736,46 @@ static void pass_gate(struct recorder *r, HCS_EVENT *event)
     struct gate *g = r->context;
 
     (void) event;
-    pthread_mutex_lock(&g->lock);
+    monitor_enter(&g->monitor);
     g->entered = 1;
-    pthread_cond_broadcast(&g->changed);
+    monitor_tell(&g->monitor);
     while (!g->open)
-        pthread_cond_wait(&g->changed, &g->lock);
+        monitor_wait(&g->monitor);
     g->left = 1;
-    pthread_mutex_unlock(&g->lock);
+    monitor_leave(&g->monitor);
 }
 
-static void *close_it(void *system)
+THREAD_FUNCTION(close_it, system)
 {
     HcsCloseComputeSystem(system);
-    return NULL;
+    THREAD_RETURN;
 }
 
 static void f41_a_close_waits_for_a_callback_that_runs(void **state)
 {
-    struct gate g = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0, 0 };
+    struct gate g = { MONITOR_INIT, 0, 0, 0 };
     struct life *life = *state;
-    pthread_t closer;
+    thread closer;
 
     life->events.inside = pass_gate;
     life->events.context = &g;
     watch(life, HcsEventOptionNone);
     OK(CALL(HcsTerminateComputeSystem(life->system, op, NULL)));
-    pthread_mutex_lock(&g.lock);
+    monitor_enter(&g.monitor);
     while (!g.entered)
-        pthread_cond_wait(&g.changed, &g.lock);
-    pthread_mutex_unlock(&g.lock);
-    assert_int_equal(pthread_create(&closer, NULL, close_it, life->system), 0);
+        assert_true(monitor_wait(&g.monitor));
+    monitor_leave(&g.monitor);
+    thread_start(&closer, close_it, life->system);
     /* The handle is refused as soon as the close has begun, and the close is not done. */
     while (HcsSetComputeSystemCallback(life->system, HcsEventOptionNone, NULL, record_event) !=
            E_HANDLE)
         ;
-    assert_int_equal(pthread_tryjoin_np(closer, NULL), EBUSY);
-    pthread_mutex_lock(&g.lock);
+    assert_true(thread_runs(closer));
+    monitor_enter(&g.monitor);
     g.open = 1;
-    pthread_cond_broadcast(&g.changed);
-    pthread_mutex_unlock(&g.lock);
-    pthread_join(closer, NULL);
+    monitor_tell(&g.monitor);
+    monitor_leave(&g.monitor);
+    thread_join(closer);
     assert_true(g.left);
 }
 
@@ -1009,6 +1005,33 @@ static void f64_a_missing_program_is_an_error_and_no_event(void **state)
     assert_int_equal(recorder_count(&life->events), 0);
 }
 
+/* Programs for Windows use their ends overlapped; on Linux they can wait for what is there. */
+static int give(HANDLE to, const char *bytes, int n)
+{
+#ifdef _WIN32
+    return end_write(to, bytes, n);
+#else
+    DWORD written = 0;
+
+    return WriteFile(to, bytes, (DWORD) n, &written, NULL) ? (int) written : -1;
+#endif
+}
+
+/* -1 at the end, with the last error. */
+static int take(HANDLE from, char *to, int room)
+{
+#ifdef _WIN32
+    int n = end_read(from, to, room);
+
+    return n > 0 ? n : -1;
+#else
+    DWORD n = 0;
+
+    assert_int_equal(WaitForSingleObject(from, DEADLINE_MS), WAIT_OBJECT_0);
+    return ReadFile(from, to, (DWORD) room, &n, NULL) ? (int) n : -1;
+#endif
+}
+
 static void f65_standard_handles_are_given_once_and_are_the_programs(void **state)
 {
     HCS_PROCESS_INFORMATION information, again;
@@ -1016,7 +1039,6 @@ static void f65_standard_handles_are_given_once_and_are_the_programs(void **stat
     HCS_OPERATION op;
     HCS_PROCESS process;
     char buffer[64] = "";
-    DWORD n = 0;
 
     if (is_fake()) {
         print_message("the fake driver runs no programs\n");
@@ -1036,13 +1058,11 @@ static void f65_standard_handles_are_given_once_and_are_the_programs(void **stat
     assert_null(again.StdInput);
     HcsCloseOperation(op);
     HcsCloseProcess(process);
-    assert_true(WriteFile(information.StdInput, "hello", 5, &n, NULL));
+    assert_int_equal(give(information.StdInput, "hello", 5), 5);
     assert_true(CloseHandle(information.StdInput));
-    assert_int_equal(WaitForSingleObject(information.StdOutput, DEADLINE_MS), WAIT_OBJECT_0);
-    assert_true(ReadFile(information.StdOutput, buffer, sizeof buffer, &n, NULL));
-    assert_int_equal(n, 5);
+    assert_int_equal(take(information.StdOutput, buffer, sizeof buffer), 5);
     assert_string_equal(buffer, "hello");
-    assert_false(ReadFile(information.StdOutput, buffer, sizeof buffer, &n, NULL));
+    assert_int_equal(take(information.StdOutput, buffer, sizeof buffer), -1);
     assert_int_equal(GetLastError(), ERROR_BROKEN_PIPE);
     assert_true(CloseHandle(information.StdOutput));
 }

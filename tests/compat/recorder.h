@@ -3,17 +3,16 @@
 #ifndef HCS_TESTS_RECORDER_H
 #define HCS_TESTS_RECORDER_H
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "computecore.h"
+#include "hcs/error_codes.h"
+#include "monitor.h"
+#include "sdk.h"
 
 #define RECORDS_MAX 64
 #define RECORD_BYTES 1024
-#define DEADLINE_S 60
 
 /* UTF-16 of an ASCII text; one of 32 buffers in turn. */
 static inline PWSTR wide(const char *text)
@@ -47,12 +46,10 @@ struct record {
     int has_data;
     char data[RECORD_BYTES];
     HCS_OPERATION operation;
-    pthread_t thread;
 };
 
 struct recorder {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
+    struct monitor monitor;
     unsigned n;
     unsigned running; /* callbacks that have not returned */
     unsigned most;    /* most of them at a time */
@@ -64,28 +61,26 @@ struct recorder {
 static inline void recorder_init(struct recorder *r)
 {
     memset(r, 0, sizeof *r);
-    pthread_mutex_init(&r->lock, NULL);
-    pthread_cond_init(&r->changed, NULL);
+    monitor_init(&r->monitor);
 }
 
 static inline void recorder_done(struct recorder *r)
 {
-    pthread_mutex_destroy(&r->lock);
-    pthread_cond_destroy(&r->changed);
+    monitor_done(&r->monitor);
 }
 
 static inline void CALLBACK record_event(HCS_EVENT *event, void *context)
 {
     struct recorder *r = context;
 
-    pthread_mutex_lock(&r->lock);
+    monitor_enter(&r->monitor);
     r->running++;
     if (r->running > r->most)
         r->most = r->running;
-    pthread_mutex_unlock(&r->lock);
+    monitor_leave(&r->monitor);
     if (r->inside)
         r->inside(r, event);
-    pthread_mutex_lock(&r->lock);
+    monitor_enter(&r->monitor);
     if (r->n < RECORDS_MAX) {
         struct record *record = &r->records[r->n];
 
@@ -94,26 +89,22 @@ static inline void CALLBACK record_event(HCS_EVENT *event, void *context)
         if (event->EventData)
             narrow(event->EventData, record->data, sizeof record->data);
         record->operation = event->Operation;
-        record->thread = pthread_self();
     }
     r->n++;
     r->running--;
-    pthread_cond_broadcast(&r->changed);
-    pthread_mutex_unlock(&r->lock);
+    monitor_tell(&r->monitor);
+    monitor_leave(&r->monitor);
 }
 
 static inline int recorder_wait_until(struct recorder *r, unsigned n)
 {
-    struct timespec at;
-    int in_time = 1;
+    int in_time;
 
-    clock_gettime(CLOCK_REALTIME, &at);
-    at.tv_sec += DEADLINE_S;
-    pthread_mutex_lock(&r->lock);
-    while (r->n < n && in_time)
-        in_time = pthread_cond_timedwait(&r->changed, &r->lock, &at) == 0;
+    monitor_enter(&r->monitor);
+    while (r->n < n && monitor_wait(&r->monitor))
+        ;
     in_time = r->n >= n;
-    pthread_mutex_unlock(&r->lock);
+    monitor_leave(&r->monitor);
     return in_time;
 }
 
@@ -121,9 +112,9 @@ static inline unsigned recorder_count(struct recorder *r)
 {
     unsigned n;
 
-    pthread_mutex_lock(&r->lock);
+    monitor_enter(&r->monitor);
     n = r->n;
-    pthread_mutex_unlock(&r->lock);
+    monitor_leave(&r->monitor);
     return n;
 }
 

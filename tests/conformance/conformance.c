@@ -13,17 +13,18 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "hcs/hcs.h"
+#include "pollable.h"
+#include "thread.h"
 
 #define DEADLINE_MS 60000
+
+/* Signals are those of the machine that the programs run on; a client for Windows has others. */
+enum { ABORTED = 6, KILLED = 9, CRASHED = 11, ASKED_TO_END = 15 };
 
 static const char *driver;
 static char document[4096];
@@ -52,17 +53,17 @@ static int is_fake(void)
     return strcmp(driver, "fake") == 0;
 }
 
-/* Over TCP no handle of ours can be given to a process. */
+static int is_over_hcs(void)
+{
+    return strncmp(driver, "computecore-", 12) == 0;
+}
+
+/* Over TCP no handle of ours can be given to a process, and HCS takes none. */
 static int passes_handles(void)
 {
     const char *address = getenv("HCS_HOST");
 
-    return !address || strncmp(address, "tcp:", 4) != 0;
-}
-
-static int is_over_hcs(void)
-{
-    return strncmp(driver, "computecore-", 12) == 0;
+    return !is_over_hcs() && (!address || strncmp(address, "tcp:", 4) != 0);
 }
 
 /* What a row needs of the host, and HCS does not have. */
@@ -239,7 +240,7 @@ static void c03_exit_code_is_the_programs_own(void **state)
 
 static void c04_signal_is_a_signal_and_no_code(void **state)
 {
-    static const int numbers[] = { SIGSEGV, SIGKILL, SIGTERM, SIGABRT };
+    static const int numbers[] = { CRASHED, KILLED, ASKED_TO_END, ABORTED };
 
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         hcs_exit report = run_to_end(*state, die_by(numbers[i]));
@@ -306,7 +307,7 @@ static void c08_processes_end_before_their_system(void **state)
     for (int i = 0; i < 3; i++)
         expect(life, HCS_EVENT_PROCESS_STARTED);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(expect(life, HCS_EVENT_PROCESS_EXITED).exit.signal, SIGKILL);
+        assert_int_equal(expect(life, HCS_EVENT_PROCESS_EXITED).exit.signal, KILLED);
     expect(life, HCS_EVENT_SYSTEM_EXITED);
 }
 
@@ -516,10 +517,10 @@ static void c35_signals_reach_the_process(void **state)
     FAILS(hcs_process_wait(process, 0, &report, &err), HCS_E_OPERATION_TIMEOUT);
     FAILS(hcs_process_signal(process, 0, &err), HCS_E_INVALIDARG);
     FAILS(hcs_process_signal(process, 4711, &err), HCS_E_INVALIDARG);
-    OK(hcs_process_signal(process, SIGTERM, &err));
+    OK(hcs_process_signal(process, ASKED_TO_END, &err));
     OK(hcs_process_wait(process, DEADLINE_MS, &report, &err));
-    assert_ended_by(&report, SIGTERM);
-    FAILS(hcs_process_signal(process, SIGTERM, &err), HCS_E_PROCESS_ALREADY_STOPPED);
+    assert_ended_by(&report, ASKED_TO_END);
+    FAILS(hcs_process_signal(process, ASKED_TO_END, &err), HCS_E_PROCESS_ALREADY_STOPPED);
     hcs_process_close(process);
 }
 
@@ -533,11 +534,11 @@ static void c36_a_process_that_runs_can_be_opened_by_its_id(void **state)
     hcs_process_close(process);
     OK(hcs_process_open(life->system, id, &opened, &err));
     assert_int_equal(hcs_process_id(opened), id);
-    assert_int_equal(hcs_process_take_stdio(opened, HCS_STDOUT), HCS_POLLABLE_NONE);
+    assert_true(hcs_process_take_stdio(opened, HCS_STDOUT) == HCS_POLLABLE_NONE);
     FAILS(hcs_process_wait(opened, 0, &report, &err), HCS_E_OPERATION_TIMEOUT);
-    OK(hcs_process_signal(opened, SIGKILL, &err));
+    OK(hcs_process_signal(opened, KILLED, &err));
     OK(hcs_process_wait(opened, DEADLINE_MS, &report, &err));
-    assert_ended_by(&report, SIGKILL);
+    assert_ended_by(&report, KILLED);
     hcs_process_close(opened);
 }
 
@@ -564,8 +565,7 @@ static void c40_operations_are_done_once_and_keep_their_result(void **state)
     hcs_op *op = NULL;
 
     OK(hcs_system_start(life->system, &op, &err));
-    struct pollfd p = { .fd = hcs_op_pollable(op), .events = POLLIN };
-    assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
+    assert_true(pollable_is_ready(hcs_op_pollable(op), DEADLINE_MS));
     OK(hcs_op_wait(op, 0, &err));
     OK(hcs_op_wait(op, 0, &err));
     hcs_op_close(op);
@@ -628,38 +628,48 @@ static void c50_pipes_that_the_document_asks_for(void **state)
         life->system,
         "{\"CommandArgs\":[\"cat\"],\"CreateStdInPipe\":true,\"CreateStdOutPipe\":true}", NULL,
         &process, NULL, &err));
-    int in = hcs_process_take_stdio(process, HCS_STDIN),
-        out = hcs_process_take_stdio(process, HCS_STDOUT);
-    assert_true(in >= 0 && out >= 0);
-    assert_int_equal(hcs_process_take_stdio(process, HCS_STDOUT), HCS_POLLABLE_NONE);
-    assert_int_equal(hcs_process_take_stdio(process, HCS_STDERR), HCS_POLLABLE_NONE);
-    assert_int_equal(write(in, "hello", 5), 5);
-    assert_int_equal(read(out, text, sizeof text), 5);
+    hcs_pollable in = hcs_process_take_stdio(process, HCS_STDIN),
+                 out = hcs_process_take_stdio(process, HCS_STDOUT);
+    assert_true(in != HCS_POLLABLE_NONE && out != HCS_POLLABLE_NONE);
+    assert_true(hcs_process_take_stdio(process, HCS_STDOUT) == HCS_POLLABLE_NONE);
+    assert_true(hcs_process_take_stdio(process, HCS_STDERR) == HCS_POLLABLE_NONE);
+    assert_int_equal(end_write(in, "hello", 5), 5);
+    assert_int_equal(end_read(out, text, sizeof text), 5);
     assert_string_equal(text, "hello");
-    close(in); /* end of input is the end of cat */
+    assert_int_equal(end_close(in), 0); /* end of input is the end of cat */
     OK(hcs_process_wait(process, DEADLINE_MS, &report, &err));
-    assert_int_equal(read(out, text, sizeof text), 0);
-    close(out);
+    assert_int_equal(end_read(out, text, sizeof text), 0);
+    assert_int_equal(end_close(out), 0);
     hcs_process_close(process);
 }
 
-static void c51_handles_that_are_given(void **state)
+/* Any that is one of ours. */
+static hcs_pollable own_handle(void)
 {
-    struct life *life = *state;
+#ifdef _WIN32
+    return GetStdHandle(STD_OUTPUT_HANDLE);
+#else
+    return 1;
+#endif
+}
+
+#ifdef _WIN32
+
+/* No host on Windows is reached by something that handles pass through. */
+static void give_a_pipe(struct life *life)
+{
+    fail_msg("%s: this connection passes handles", life->id);
+}
+
+#else
+
+static void give_a_pipe(struct life *life)
+{
     hcs_stdio stdio = HCS_STDIO_INIT;
     hcs_process *process = NULL;
     char text[64] = "";
     int ends[2];
 
-    NOT_OVER_HCS("HCS gives pipes of its own only");
-    if (is_fake()) {
-        print_message("fake processes have no output\n");
-        skip();
-    }
-    if (!passes_handles()) {
-        print_message("over TCP no handles can be passed\n");
-        skip();
-    }
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     stdio.out = ends[1];
     OK(hcs_process_create(life->system, "{\"CommandLine\":\"echo given\"}", &stdio, &process, NULL,
@@ -670,7 +680,27 @@ static void c51_handles_that_are_given(void **state)
     assert_int_equal(read(ends[0], text, sizeof text), 0); /* nobody else holds the other end */
     close(ends[0]);
     hcs_process_close(process);
-    stdio.out = 1;
+}
+
+#endif
+
+static void c51_handles_that_are_given(void **state)
+{
+    struct life *life = *state;
+    hcs_stdio stdio = HCS_STDIO_INIT;
+    hcs_process *process = NULL;
+
+    NOT_OVER_HCS("HCS gives pipes of its own only");
+    if (is_fake()) {
+        print_message("fake processes have no output\n");
+        skip();
+    }
+    if (!passes_handles()) {
+        print_message("over TCP no handles can be passed\n");
+        skip();
+    }
+    give_a_pipe(life);
+    stdio.out = own_handle();
     FAILS(hcs_process_create(life->system, "{\"CommandArgs\":[\"echo\"],\"CreateStdOutPipe\":true}",
                              &stdio, &process, NULL, &err),
           HCS_E_INVALIDARG);
@@ -686,7 +716,7 @@ static void c52_a_handle_that_cannot_be_given_is_refused_with_the_way_out(void *
         print_message("this connection passes handles\n");
         skip();
     }
-    stdio.out = 1;
+    stdio.out = own_handle();
     FAILS(hcs_process_create(life->system, exit_with(0), &stdio, &process, NULL, &err),
           HCS_E_WIN32_NOT_SUPPORTED);
     assert_null(process);
@@ -759,41 +789,48 @@ static void c62_a_stream_resumes_after_an_exact_event(void **state)
 static void c63_the_pollable_is_ready_exactly_when_there_is_something(void **state)
 {
     struct life *life = *state;
-    struct pollfd p = { .fd = hcs_stream_pollable(life->stream), .events = POLLIN };
+    hcs_pollable p = hcs_stream_pollable(life->stream);
 
     for (int i = 0; i < 2 && !is_over_hcs(); i++) {
-        assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
+        assert_true(pollable_is_ready(p, DEADLINE_MS));
         next(life);
     }
-    assert_int_equal(poll(&p, 1, 0), 0);
+    assert_false(pollable_is_ready(p, 0));
     OK(hcs_system_terminate(life->system, NULL, &err));
-    assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
+    assert_true(pollable_is_ready(p, DEADLINE_MS));
     expect(life, HCS_EVENT_SYSTEM_EXITED);
-    assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
+    assert_true(pollable_is_ready(p, DEADLINE_MS));
     assert_int_equal(next(life).kind, HCS_EVENT_END);
 }
 
-static void *read_one(void *context)
+struct reading {
+    hcs_stream *stream;
+    hcs_event event;
+    hcs_result result;
+};
+
+THREAD_FUNCTION(read_one, context)
 {
-    static hcs_event event = HCS_EVENT_INIT;
+    struct reading *r = context;
     hcs_error ignored = HCS_ERROR_INIT;
 
-    return hcs_stream_next(context, DEADLINE_MS, &event, &ignored) == HCS_OK ? &event : NULL;
+    r->result = hcs_stream_next(r->stream, DEADLINE_MS, &r->event, &ignored);
+    THREAD_RETURN;
 }
 
 static void c64_end_wakes_a_reader_on_another_thread(void **state)
 {
     struct life *life = *state;
-    pthread_t thread;
-    void *result;
+    struct reading reading = { life->stream, HCS_EVENT_INIT, HCS_E_FAIL };
+    thread reader;
 
     expect_own(life, HCS_EVENT_SYSTEM_CREATED);
     expect_own(life, HCS_EVENT_SYSTEM_STARTED);
-    assert_int_equal(pthread_create(&thread, NULL, read_one, life->stream), 0);
+    thread_start(&reader, read_one, &reading);
     hcs_stream_end(life->stream);
-    assert_int_equal(pthread_join(thread, &result), 0);
-    assert_non_null(result);
-    assert_int_equal(((hcs_event *) result)->kind, HCS_EVENT_END);
+    thread_join(reader);
+    assert_int_equal(reading.result, HCS_OK);
+    assert_int_equal(reading.event.kind, HCS_EVENT_END);
 }
 
 static void c65_any_number_of_streams_see_the_same(void **state)
@@ -828,8 +865,7 @@ static void c66_an_event_is_told_before_the_call_that_caused_it_returns(void **s
     NOT_OVER_HCS(NO_SUCH_EVENT);
     expect(life, HCS_EVENT_SYSTEM_CREATED);
     OK(hcs_system_start(life->system, NULL, &err));
-    struct pollfd p = { .fd = hcs_stream_pollable(life->stream), .events = POLLIN };
-    assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
+    assert_true(pollable_is_ready(hcs_stream_pollable(life->stream), DEADLINE_MS));
     expect(life, HCS_EVENT_SYSTEM_STARTED);
 }
 
@@ -895,18 +931,18 @@ static void c69_closing_a_handle_ends_its_streams_and_loses_nothing(void **state
     hcs_system *second = NULL;
     hcs_stream *stream = NULL;
     hcs_event event = HCS_EVENT_INIT;
-    pthread_t thread;
-    void *result;
+    struct reading reading = { NULL, HCS_EVENT_INIT, HCS_E_FAIL };
+    thread reader;
 
     OK(hcs_system_open(host, life->id, &second, &err));
     OK(hcs_stream_open_system(second, NULL, &stream, &err));
-    assert_int_equal(pthread_create(&thread, NULL, read_one, stream), 0);
+    reading.stream = stream;
+    thread_start(&reader, read_one, &reading);
     hcs_system_close(second);
-    assert_int_equal(pthread_join(thread, &result), 0);
-    assert_non_null(result);
-    assert_int_equal(((hcs_event *) result)->kind, HCS_EVENT_END);
-    assert_string_equal(((hcs_event *) result)->detail,
-                        "{\"Reason\":\"the system's handle was closed\"}");
+    thread_join(reader);
+    assert_int_equal(reading.result, HCS_OK);
+    assert_int_equal(reading.event.kind, HCS_EVENT_END);
+    assert_string_equal(reading.event.detail, "{\"Reason\":\"the system's handle was closed\"}");
     FAILS(hcs_stream_next(stream, 0, &event, &err), HCS_E_WIN32_NO_MORE_ITEMS);
     hcs_stream_close(stream);
     OK(hcs_system_open(host, life->id, &second, &err));

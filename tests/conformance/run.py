@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Run the conformance table against one driver: run.py DRIVER CONFORMANCE HCSD KEEPER HCS TAP [LIBCOMPUTECORE].  TAP on stdout.
+"""Run a table of promises against one driver: run.py DRIVER PROGRAM HCSD KEEPER HCS TAP [LIBCOMPUTECORE].  TAP on stdout.
 
 With DRIVER-tcp the client is connected over TCP; rows that need descriptors to be passed are skipped by name.
-With computecore-DRIVER the program speaks the flat API of LIBCOMPUTECORE, which speaks to hcsd, which runs DRIVER."""
+With computecore-DRIVER the program speaks the flat API of LIBCOMPUTECORE, which speaks to hcsd, which runs DRIVER.
+A PROGRAM for Windows is run by Wine, with the service at a port of the loopback; LIBCOMPUTECORE lies beside it."""
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,10 +16,43 @@ import tempfile
 import time
 
 name = sys.argv[1]
-conformance, hcsd, keeper, hcs, tap, *computecore = map(os.path.abspath, sys.argv[2:])
-over_tcp, over_flat = name.endswith("-tcp"), name.startswith("computecore-")
+program, hcsd, keeper, hcs, tap, *computecore = map(os.path.abspath, sys.argv[2:])
+for_windows = program.endswith(".exe")
+over_flat = name.startswith("computecore-")
+over_tcp = name.endswith("-tcp") or for_windows
 below = name.removesuffix("-tcp").removeprefix("computecore-")
 driver = name if over_flat else below
+
+
+def address_of_the_service():
+    """For the program; for Windows the whole of Linux is its drive Z:."""
+    if not over_tcp:
+        return f"unix:{sock}"
+    return "tcp:127.0.0.1:" + token.read_text().split()[0]
+
+
+def on_drive_z(path):
+    return "Z:" + str(path).replace("/", "\\")
+
+
+def how_to_run():
+    """The program's command and what it needs to know, from its environment."""
+    token_file = on_drive_z(token) if for_windows else str(token)
+    own = {"HCS_HOST": address_of_the_service()}
+    if over_flat or for_windows:
+        own["HCS_COMPUTECORE_HOST"] = address_of_the_service()
+    if over_tcp:
+        own["HCS_TOKEN_FILE"] = token_file
+    if not for_windows:
+        if over_flat:
+            own["HCS_HOST"] = f"computecore:{computecore[0]}"
+        return [program], own
+    for file in (program, *computecore):
+        shutil.copy(file, root)
+    if over_flat:
+        own["HCS_HOST"] = "computecore:" + on_drive_z(pathlib.Path(root, os.path.basename(computecore[0])))
+    return ["wine", os.path.join(root, os.path.basename(program))], own
+
 
 with tempfile.TemporaryDirectory(prefix="hcs-conformance-") as root:
     sock = pathlib.Path(root, "hcsd.sock")
@@ -36,8 +71,6 @@ with tempfile.TemporaryDirectory(prefix="hcs-conformance-") as root:
         if service.poll() is not None or time.monotonic() > end:
             sys.exit("Bail out! hcsd does not answer")
         time.sleep(0.005)
-    if over_tcp:
-        env.update(HCS_HOST="tcp:127.0.0.1:" + token.read_text().split()[0], HCS_TOKEN_FILE=str(token))
     status = 1
     try:
         args = []
@@ -51,9 +84,8 @@ with tempfile.TemporaryDirectory(prefix="hcs-conformance-") as root:
                 args = [os.path.join(root, "rootfs")]
                 subprocess.run([hcs, "rootfs", "make", args[0]], env=env, check=True, stdout=subprocess.DEVNULL)
         if args is not None:
-            if over_flat:
-                env |= {"HCS_HOST": f"computecore:{computecore[0]}", "HCS_COMPUTECORE_HOST": f"unix:{sock}"}
-            status = subprocess.run([sys.executable, tap, conformance, driver, *args], env=env).returncode
+            command, own = how_to_run()
+            status = subprocess.run([sys.executable, tap, *command, driver, *args], env=dict(env, **own)).returncode
     finally:
         service.send_signal(signal.SIGTERM)
         if service.wait(60) != 0:
