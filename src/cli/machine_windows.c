@@ -65,12 +65,38 @@ int machine_begin(int *argc, char ***argv)
     return 0;
 }
 
+/* There are consoles that take the mode, have it when they are asked, and show the codes all the
+ * same.  So one is tried where nobody sees it, in a buffer that is never shown: what is interpreted
+ * takes no room. */
+static int interprets_codes(void)
+{
+    static const WCHAR text[] = L"\x1b[0mx";
+    const DWORD n = sizeof text / sizeof text[0] - 1;
+    CONSOLE_SCREEN_BUFFER_INFO after = { 0 };
+    DWORD mode, written = 0;
+    HANDLE buffer =
+        CreateConsoleScreenBuffer(GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE,
+                                  NULL, CONSOLE_TEXTMODE_BUFFER, NULL);
+    int good;
+
+    if (buffer == INVALID_HANDLE_VALUE)
+        return 0;
+    good = GetConsoleMode(buffer, &mode) &&
+           SetConsoleMode(buffer,
+                          mode | ENABLE_PROCESSED_OUTPUT | ENABLE_VIRTUAL_TERMINAL_PROCESSING) &&
+           WriteConsoleW(buffer, text, n, &written, NULL) && written == n &&
+           GetConsoleScreenBufferInfo(buffer, &after) && after.dwCursorPosition.X == 1 &&
+           after.dwCursorPosition.Y == 0;
+    CloseHandle(buffer);
+    return good;
+}
+
 int machine_has_colour(FILE *to)
 {
     HANDLE console = (HANDLE) _get_osfhandle(_fileno(to));
     DWORD mode;
 
-    return GetConsoleMode(console, &mode) &&
+    return GetConsoleMode(console, &mode) && interprets_codes() &&
            SetConsoleMode(console, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING);
 }
 

@@ -19,8 +19,6 @@
 #include "report.h"
 
 #define INTERRUPTS_MAX 3
-#define LAST_WORDS_BYTES (32u << 20) /* more than the buffers of two sockets */
-#define LAST_WORDS_MS 1000           /* of silence, after the program has ended */
 
 /* ---- signals ---- */
 

@@ -10,6 +10,12 @@
 #include "pump.h"
 #endif
 
+/* What a program has said and nobody has read is no more than this: more than the buffers of two
+ * sockets.  Who has its handles and says nothing for so long is not waited for, once it has ended.
+ */
+#define LAST_WORDS_BYTES (32u << 20)
+#define LAST_WORDS_MS 1000
+
 /* What the third Ctrl-C ends. */
 enum program_third { THIRD_KILLS_SYSTEM, THIRD_KILLS_PROCESS };
 

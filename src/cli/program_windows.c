@@ -2,7 +2,8 @@
  *
  * Owns the pipes of the program and a thread for each, which carries the bytes between it and our
  * own standard handles.  Used by exec.  Promises that what the program wrote before it ended is
- * written before we end, and that Ctrl-C is the program's: the third one kills it.
+ * written before we end, however long our reader takes, and that Ctrl-C is the program's: the third
+ * one kills it, and after its end one ends that wait.
  */
 #include "program.h"
 
@@ -16,8 +17,37 @@
 #define INTERRUPTS_MAX 3
 #define SIGNAL_INT 2
 #define SIGNAL_KILL 9
-#define LAST_WORDS_MS 1000 /* of silence, after the program has ended */
 #define LANE_BYTES 65536
+
+/* ---- what the program says ---- */
+
+/* How far that has come; told by the threads that carry it. */
+static struct {
+    SRWLOCK lock;
+    CONDITION_VARIABLE changed;
+    unsigned speaking; /* handles that have not come to their end */
+    unsigned holding;  /* those of which we have bytes that nobody has taken yet */
+    uint64_t said;     /* bytes */
+    int given_up;      /* nobody waits for the rest */
+} output = { SRWLOCK_INIT, CONDITION_VARIABLE_INIT, 0, 0, 0, 0 };
+
+static void output_note(int speaking, int holding, uint64_t said)
+{
+    AcquireSRWLockExclusive(&output.lock);
+    output.speaking += (unsigned) speaking;
+    output.holding += (unsigned) holding;
+    output.said += said;
+    WakeAllConditionVariable(&output.changed);
+    ReleaseSRWLockExclusive(&output.lock);
+}
+
+static void output_give_up(void)
+{
+    AcquireSRWLockExclusive(&output.lock);
+    output.given_up = 1;
+    WakeAllConditionVariable(&output.changed);
+    ReleaseSRWLockExclusive(&output.lock);
+}
 
 /* ---- Ctrl-C ---- */
 
@@ -26,7 +56,8 @@ static struct {
     SRWLOCK lock;
     hcs_process *process;
     unsigned times;
-} interrupted = { SRWLOCK_INIT, NULL, 0 };
+    int has_ended; /* the process: what it has said may still be waiting */
+} interrupted = { SRWLOCK_INIT, NULL, 0, 0 };
 
 static BOOL WINAPI on_console(DWORD what)
 {
@@ -36,6 +67,11 @@ static BOOL WINAPI on_console(DWORD what)
     if (what != CTRL_C_EVENT && what != CTRL_BREAK_EVENT)
         return FALSE;
     AcquireSRWLockExclusive(&interrupted.lock);
+    if (interrupted.has_ended) {
+        output_give_up();
+        ReleaseSRWLockExclusive(&interrupted.lock);
+        return TRUE;
+    }
     if (++interrupted.times >= INTERRUPTS_MAX) {
         output_fail("third Ctrl-C: killing the process");
         interrupted.times = 0;
@@ -48,10 +84,11 @@ static BOOL WINAPI on_console(DWORD what)
     return TRUE;
 }
 
-static void interrupts_are_for(hcs_process *process_opt)
+static void interrupts_are_for(hcs_process *process_opt, int has_ended)
 {
     AcquireSRWLockExclusive(&interrupted.lock);
     interrupted.process = process_opt;
+    interrupted.has_ended = has_ended;
     ReleaseSRWLockExclusive(&interrupted.lock);
 }
 
@@ -64,7 +101,7 @@ int program_init(struct program *p, hcs_host *host, enum program_third third)
 
 void program_done(struct program *p)
 {
-    interrupts_are_for(NULL);
+    interrupts_are_for(NULL, 1);
     hcs_process_close(p->process);
 }
 
@@ -77,8 +114,6 @@ struct lane {
     HANDLE theirs; /* a socket over TCP, else a pipe that was opened for overlapped use */
     int is_socket, is_input;
     HANDLE event; /* of what is under way on the pipe */
-    HANDLE thread;
-    volatile LONG64 moved;
 };
 
 static int is_socket(HANDLE handle)
@@ -145,15 +180,26 @@ static void carry_input(struct lane *l, char *buffer)
     }
 }
 
+/* 0, or -1: our reader has gone. */
+static int ours_write(struct lane *l, const char *bytes, DWORD n)
+{
+    DWORD at, put;
+
+    for (at = 0; at < n; at += put)
+        if (!WriteFile(l->ours, bytes + at, n - at, &put, NULL) || put == 0)
+            return -1;
+    return 0;
+}
+
 static void carry_output(struct lane *l, char *buffer)
 {
-    DWORD n, at, put;
+    DWORD n;
+    int r = 0;
 
-    while ((n = theirs_read(l, buffer, LANE_BYTES)) > 0) {
-        for (at = 0; at < n; at += put)
-            if (!WriteFile(l->ours, buffer + at, n - at, &put, NULL) || put == 0)
-                return;
-        InterlockedAdd64(&l->moved, n);
+    while (r == 0 && (n = theirs_read(l, buffer, LANE_BYTES)) > 0) {
+        output_note(0, 1, n);
+        r = ours_write(l, buffer, n);
+        output_note(0, -1, 0);
     }
 }
 
@@ -168,12 +214,15 @@ static DWORD WINAPI lane_main(void *context)
         carry_output(l, buffer);
     free(buffer);
     theirs_close(l); /* the end is passed on */
+    if (!l->is_input)
+        output_note(-1, 0, 0);
     return 0;
 }
 
 static void lane_begin(struct lane *l, hcs_process *process, hcs_stdio_which which)
 {
     static const DWORD ours[] = { STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE };
+    HANDLE thread = NULL;
 
     *l = (struct lane){ .ours = GetStdHandle(ours[which]),
                         .theirs = hcs_process_take_stdio(process, which),
@@ -182,28 +231,38 @@ static void lane_begin(struct lane *l, hcs_process *process, hcs_stdio_which whi
         return;
     l->is_socket = is_socket(l->theirs);
     l->event = CreateEventW(NULL, TRUE, FALSE, NULL);
+    if (!l->is_input)
+        output_note(1, 0, 0);
     if (l->event)
-        l->thread = CreateThread(NULL, 0, lane_main, l, 0, NULL);
-    if (!l->thread)
-        theirs_close(l);
+        thread = CreateThread(NULL, 0, lane_main, l, 0, NULL);
+    if (thread) {
+        CloseHandle(thread);
+        return;
+    }
+    output_fail("%s of the program is not carried: there is no thread for it",
+                which == HCS_STDIN ? "the input" : "the output");
+    if (!l->is_input)
+        output_note(-1, 0, 0);
+    theirs_close(l);
 }
 
-/* What the program said before it ended, to the last byte; who else has its handles, as a program
- * that it has left behind, is listened to for a moment only. */
-static void take_last_words(struct lane *out, struct lane *err)
+/* What the program said before it ended, to the last byte: no more than fits between it and us, and
+ * who reads from us may take all the time he wants.  Who else has its handles, as a program that it
+ * has left behind, is listened to for a moment only. */
+static void take_last_words(void)
 {
-    HANDLE both[2];
-    DWORD n = 0;
-    LONG64 before;
+    uint64_t until, before;
 
-    if (out->thread)
-        both[n++] = out->thread;
-    if (err->thread)
-        both[n++] = err->thread;
-    do
-        before = out->moved + err->moved;
-    while (n > 0 && WaitForMultipleObjects(n, both, TRUE, LAST_WORDS_MS) == WAIT_TIMEOUT &&
-           out->moved + err->moved != before);
+    AcquireSRWLockExclusive(&output.lock);
+    until = output.said + LAST_WORDS_BYTES;
+    while (output.speaking > 0 && !output.given_up && (output.holding > 0 || output.said < until)) {
+        before = output.said;
+        if (!SleepConditionVariableSRW(&output.changed, &output.lock,
+                                       output.holding > 0 ? INFINITE : LAST_WORDS_MS, 0) &&
+            output.holding == 0 && output.said == before)
+            break;
+    }
+    ReleaseSRWLockExclusive(&output.lock);
 }
 
 /* ---- the life of the program ---- */
@@ -223,14 +282,15 @@ int program_run(struct program *p, const char *parameters)
         output_error(&err, NULL);
         return report_failure_status(err.code);
     }
-    interrupts_are_for(p->process);
+    interrupts_are_for(p->process, 0);
     for (hcs_stdio_which which = HCS_STDIN; which <= HCS_STDERR; which++)
         lane_begin(&lanes[which], p->process, which);
     if (hcs_process_wait(p->process, -1, &report, &err) < 0) {
         output_error(&err, NULL);
         return STATUS_OURS;
     }
-    take_last_words(&lanes[HCS_STDOUT], &lanes[HCS_STDERR]);
+    interrupts_are_for(p->process, 1);
+    take_last_words();
     if (report.how != HCS_EXIT_CODE && report.how != HCS_EXIT_SIGNAL)
         output_fail("how the program ended is not known: %s", report.reason);
     return report_exit_status(&report);

@@ -3,8 +3,10 @@
 import json
 import os
 import pathlib
+import pty
 import re
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -217,6 +219,73 @@ def test_hcs_exe_exec_ends_with_the_program_though_its_input_goes_on(service, ru
                            stdin=silent.stdout, stdout=subprocess.PIPE, timeout=60)
         silent.kill()
     assert (r.returncode, r.stdout) == (0, b"done\n")
+
+
+def test_hcs_exe_exec_leaves_its_reader_time(service, running):
+    """hcs holds what the program has said until it is read, however long after its end that is."""
+    p = subprocess.Popen(["wine", str(HCS_EXE), "-H", running[0], "exec", running[1], "--", "head", "-c", "1000000", "/dev/zero"],
+                         env=service.wine_env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    with pytest.raises(subprocess.TimeoutExpired):
+        p.wait(2)
+    assert len(p.stdout.read()) == 1000000
+    assert p.wait(60) == 0
+
+
+def exits(service):
+    return sum(e["name"] == "ProcessExited" for e in service.events())
+
+
+def test_ctrl_c_ends_the_wait_for_a_reader(service, running):
+    before = exits(service)
+    p = subprocess.Popen(["wine", str(HCS_EXE), "-H", running[0], "exec", running[1], "--", "head", "-c", "1000000", "/dev/zero"],
+                         env=service.wine_env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    while p.poll() is None:  # hcs has to hear of the end, too, before a Ctrl-C is its own
+        wait_for(lambda: exits(service) > before, "the program has ended")
+        p.send_signal(signal.SIGINT)  # Wine makes a Ctrl-C of it
+        try:
+            p.wait(0.2)
+        except subprocess.TimeoutExpired:
+            pass
+    assert p.returncode == 0
+
+
+def test_ctrl_c_is_the_programs(service, running):
+    script = "trap 'exit 9' INT; echo ready; sleep 1000 >/dev/null 2>&1 & wait"
+    p = subprocess.Popen(["wine", str(HCS_EXE), "-H", running[0], "exec", running[1], "--", "sh", "-c", script],
+                         env=service.wine_env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    assert p.stdout.readline() == b"ready\n"
+    p.send_signal(signal.SIGINT)
+    assert p.wait(60) == 9
+
+
+def test_hcs_exe_exec_does_not_wait_for_who_is_left_behind(service, running):
+    r = subprocess.run(["wine", str(HCS_EXE), "-H", running[0], "exec", running[1], "--", "sh", "-c", "sleep 1000 & echo done"],
+                       env=service.wine_env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=60)
+    assert (r.returncode, r.stdout) == (0, b"done\n")
+
+
+def seen_on_a_terminal(service, *args):
+    """What a console shows for it: Wine draws one on a terminal, with codes of its own."""
+    ours, theirs = pty.openpty()
+    p = subprocess.Popen(["wine", str(HCS_EXE), *args], env=dict(service.wine_env, NO_COLOR="", TERM="xterm"), stdin=theirs,
+                         stdout=theirs, stderr=theirs, start_new_session=True)
+    os.close(theirs)
+    out = b""
+    try:
+        while block := os.read(ours, 65536):
+            out += block
+    except OSError:  # nobody has the other end any more
+        pass
+    os.close(ours)
+    p.wait(60)
+    return re.sub(rb"\x1b\[[?0-9;]*[A-Za-z]", b"", out)
+
+
+def test_a_console_that_shows_colour_codes_gets_none(service):
+    """Wine's takes the mode in which it would have to interpret them, and shows them."""
+    seen = seen_on_a_terminal(service, "-H", "tcp:127.0.0.1", "list")
+    assert b"STATE" in seen
+    assert b"\x1b" not in seen and b"[0m" not in seen
 
 
 @pytest.mark.parametrize("command", ["run", "rootfs"])
