@@ -3,10 +3,10 @@
 #ifndef TESTS_COMPAT_GATE_H
 #define TESTS_COMPAT_GATE_H
 
-#include <sched.h>
 #include <stdatomic.h>
 
 #include "clock.h"
+#include "thread.h"
 
 struct gate {
     atomic_int inside;   /* the callback runs */
@@ -23,10 +23,10 @@ static inline void gate_stay(struct gate *g)
 
     atomic_store(&g->inside, 1);
     while (!atomic_load(&g->called))
-        sched_yield();
+        thread_yield();
     until = clock_monotonic_ns() + GATE_NS;
     while (!atomic_load(&g->returned) && clock_monotonic_ns() < until)
-        sched_yield();
+        thread_yield();
     atomic_store(&g->broken, atomic_load(&g->returned));
     atomic_store(&g->inside, 0);
 }
@@ -34,7 +34,7 @@ static inline void gate_stay(struct gate *g)
 static inline void gate_wait_inside(struct gate *g)
 {
     while (!atomic_load(&g->inside))
-        sched_yield();
+        thread_yield();
     atomic_store(&g->called, 1);
 }
 

@@ -7,8 +7,10 @@
 #include <cmocka.h>
 
 #include "gate.h"
+#include "process.h"
 #include "recorder.h"
 #include "stage.h"
+#include "thread.h"
 
 static struct stage stage;
 static HCS_SYSTEM opened;
@@ -29,14 +31,13 @@ static int teardown(void **state)
 }
 
 struct count {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
+    struct monitor monitor;
     unsigned n;
 };
 
 #define COUNT                                                                                      \
     {                                                                                              \
-        PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0                                     \
+        MONITOR_INIT, 0                                                                            \
     }
 
 static void CALLBACK count_up(HCS_OPERATION operation, void *context)
@@ -44,10 +45,18 @@ static void CALLBACK count_up(HCS_OPERATION operation, void *context)
     struct count *c = context;
 
     (void) operation;
-    pthread_mutex_lock(&c->lock);
+    monitor_enter(&c->monitor);
     c->n++;
-    pthread_cond_broadcast(&c->changed);
-    pthread_mutex_unlock(&c->lock);
+    monitor_tell(&c->monitor);
+    monitor_leave(&c->monitor);
+}
+
+static void count_wait(struct count *c, unsigned n)
+{
+    monitor_enter(&c->monitor);
+    while (c->n < n)
+        assert_true(monitor_wait(&c->monitor));
+    monitor_leave(&c->monitor);
 }
 
 static void a_pending_operation_is_pending_times_out_and_goes_on(void **state)
@@ -127,24 +136,32 @@ static void closing_an_operation_waits_for_its_callback(void **state)
     assert_int_equal(atomic_load(&gate.broken), 0);
 }
 
-static void *wait_for_it(void *op)
+struct waiting {
+    HCS_OPERATION operation;
+    HRESULT result;
+};
+
+THREAD_FUNCTION(wait_for_it, context)
 {
-    return (void *) (intptr_t) HcsWaitForOperationResult(op, INFINITE, NULL);
+    struct waiting *w = context;
+
+    w->result = HcsWaitForOperationResult(w->operation, INFINITE, NULL);
+    THREAD_RETURN;
 }
 
 static void a_waiter_is_woken_when_its_operation_is_closed(void **state)
 {
     HCS_OPERATION op = HcsCreateOperation(NULL, NULL);
-    pthread_t thread;
-    void *result;
+    struct waiting waiting = { op, S_OK };
+    thread waiter;
 
     (void) state;
     stage_hold(&stage, "StartSystem");
     assert_int_equal(HcsStartComputeSystem(opened, op, NULL), S_OK);
-    assert_int_equal(pthread_create(&thread, NULL, wait_for_it, op), 0);
+    thread_start(&waiter, wait_for_it, &waiting);
     HcsCloseOperation(op);
-    pthread_join(thread, &result);
-    assert_int_equal((HRESULT) (intptr_t) result, E_HANDLE);
+    thread_join(waiter);
+    assert_int_equal(waiting.result, E_HANDLE);
     stage_hold(&stage, NULL);
 }
 
@@ -237,10 +254,7 @@ static void the_callback_sees_the_handle_that_was_stored(void **state)
         HCS_SYSTEM system = NULL;
 
         assert_int_equal(HcsCreateComputeSystem(u"s", u"{}", op, NULL, &system), S_OK);
-        pthread_mutex_lock(&c.lock);
-        while (c.n == 0)
-            pthread_cond_wait(&c.changed, &c.lock);
-        pthread_mutex_unlock(&c.lock);
+        count_wait(&c, 1);
         assert_ptr_equal(seen_inside, system);
         HcsCloseOperation(op);
         HcsCloseComputeSystem(system);
@@ -263,10 +277,7 @@ static void an_operation_may_be_used_again_inside_its_callback(void **state)
 
     (void) state;
     assert_int_equal(HcsGetComputeSystemProperties(opened, op, NULL), S_OK);
-    pthread_mutex_lock(&c.lock);
-    while (c.n < 5)
-        pthread_cond_wait(&c.changed, &c.lock);
-    pthread_mutex_unlock(&c.lock);
+    count_wait(&c, 5);
     HcsCloseOperation(op);
 }
 
@@ -276,12 +287,12 @@ static void the_library_does_not_run_over_itself(void **state)
     char *address = strdup(getenv("HCS_HOST"));
 
     (void) state;
-    setenv("HCS_HOST", "computecore:", 1);
+    process_set_variable("HCS_HOST", "computecore:");
     assert_int_equal(HcsOpenComputeSystem(u"s", 0, &system), HCS_E_SERVICE_NOT_AVAILABLE);
-    setenv("HCS_COMPUTECORE_HOST", address, 1);
+    process_set_variable("HCS_COMPUTECORE_HOST", address);
     assert_int_equal(HcsOpenComputeSystem(u"s", 0, &system), S_OK);
-    unsetenv("HCS_COMPUTECORE_HOST");
-    setenv("HCS_HOST", address, 1);
+    process_set_variable("HCS_COMPUTECORE_HOST", NULL);
+    process_set_variable("HCS_HOST", address);
     HcsCloseComputeSystem(system);
     free(address);
 }

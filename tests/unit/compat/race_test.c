@@ -10,10 +10,10 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
-
+#include "process.h"
 #include "recorder.h"
 #include "stage.h"
+#include "thread.h"
 
 static struct stage stage;
 static unsigned n_rounds = 2000;
@@ -70,18 +70,10 @@ static HCS_SYSTEM watched(struct victim **out)
     return system;
 }
 
-static void *close_system(void *system)
+THREAD_FUNCTION(close_system, system)
 {
     HcsCloseComputeSystem(system);
-    return NULL;
-}
-
-static pthread_t begin_thread(void *(*main)(void *), void *context)
-{
-    pthread_t thread;
-
-    assert_int_equal(pthread_create(&thread, NULL, main, context), 0);
-    return thread;
+    THREAD_RETURN;
 }
 
 static void a_callback_during_a_close(void **state)
@@ -90,12 +82,12 @@ static void a_callback_during_a_close(void **state)
     for (unsigned i = 0; i < n_rounds; i++) {
         struct victim *v;
         HCS_SYSTEM system = watched(&v);
-        pthread_t thread;
+        thread closer;
 
         stage_event(&stage, 4, NULL);
-        thread = begin_thread(close_system, system);
+        thread_start(&closer, close_system, system);
         stage_event(&stage, 4, NULL);
-        pthread_join(thread, NULL);
+        thread_join(closer);
         free(v);
     }
 }
@@ -106,24 +98,24 @@ static void a_close_during_a_close(void **state)
     for (unsigned i = 0; i < n_rounds; i++) {
         struct victim *v;
         HCS_SYSTEM system = watched(&v);
-        pthread_t thread;
+        thread closer;
 
         stage_event(&stage, 4, NULL);
-        thread = begin_thread(close_system, system);
+        thread_start(&closer, close_system, system);
         HcsCloseComputeSystem(system);
         free(v); /* each of them has waited */
-        pthread_join(thread, NULL);
+        thread_join(closer);
     }
 }
 
-static void *close_what_is_created(void *operation)
+THREAD_FUNCTION(close_what_is_created, operation)
 {
     HCS_SYSTEM system = NULL;
 
     while (!system)
         system = HcsGetComputeSystemFromOperation(operation);
     HcsCloseComputeSystem(system);
-    return NULL;
+    THREAD_RETURN;
 }
 
 static void a_close_from_another_thread_during_create(void **state)
@@ -135,16 +127,17 @@ static void a_close_from_another_thread_during_create(void **state)
         HCS_CREATE_OPTIONS_1 options = {
             HcsCreateOptions_1, NULL, NULL, HcsEventOptionNone, v, hit
         };
-        pthread_t thread = begin_thread(close_what_is_created, op);
         HCS_SYSTEM system = NULL;
-        HRESULT r =
-            HcsCreateComputeSystemInNamespace(NULL, u"s", u"{}", op, &options.Version, &system);
+        thread closer;
+        HRESULT r;
 
+        thread_start(&closer, close_what_is_created, op);
+        r = HcsCreateComputeSystemInNamespace(NULL, u"s", u"{}", op, &options.Version, &system);
         /* The close may come before the callback is in place: then the call has failed. */
         if (r != S_OK)
             assert_int_equal(r, E_HANDLE);
         HcsWaitForOperationResult(op, INFINITE, NULL);
-        pthread_join(thread, NULL);
+        thread_join(closer);
         HcsCloseOperation(op);
         free(v);
     }
@@ -196,10 +189,8 @@ struct setter {
     unsigned calls;
 };
 
-static void *set_and_clear(void *context)
+static void set_and_clear(struct setter *me)
 {
-    struct setter *me = context;
-
     for (unsigned i = 0; i < n_rounds; i++) {
         HRESULT r =
             HcsSetComputeSystemCallback(me->system, HcsEventOptionNone, &me->calls, count_call);
@@ -210,18 +201,24 @@ static void *set_and_clear(void *context)
         if (r != S_OK)
             abort();
     }
-    return NULL;
+}
+
+THREAD_FUNCTION(setter_main, context)
+{
+    set_and_clear(context);
+    THREAD_RETURN;
 }
 
 /* Whoever takes a callback away does not wait for the next one. */
 static void set_and_clear_from_two_threads(void **state)
 {
     struct setter one = { open_it(), 0 }, two = { one.system, 0 };
-    pthread_t thread = begin_thread(set_and_clear, &one);
+    thread other;
 
     (void) state;
+    thread_start(&other, setter_main, &one);
     set_and_clear(&two);
-    pthread_join(thread, NULL);
+    thread_join(other);
     HcsCloseComputeSystem(one.system);
 }
 
@@ -297,37 +294,23 @@ static void the_exit_of_a_process_and_its_close(void **state)
     HcsCloseComputeSystem(system);
 }
 
-static unsigned count_of(const char *directory)
-{
-    DIR *d = opendir(directory);
-    unsigned n = 0;
-
-    assert_non_null(d);
-    while (readdir(d))
-        n++;
-    closedir(d);
-    return n;
-}
-
 /* Threads that were waiting for the service end by themselves, soon. */
 static void nothing_is_left(void **state)
 {
-    unsigned threads = count_of("/proc/self/task"), fds = count_of("/proc/self/fd");
+    unsigned threads = process_threads(), handles = process_handles();
 
     (void) state;
+    assert_true(threads > 0 && handles > 0); /* they are counted */
     for (unsigned i = 0; i < n_rounds; i++) {
         struct victim *v;
 
         HcsCloseComputeSystem(watched(&v));
         free(v);
     }
-    for (int tries = 0; count_of("/proc/self/task") > threads && tries < 6000; tries++) {
-        struct timespec ms = { 0, 10000000 };
-
-        nanosleep(&ms, NULL); /* there is nothing to wait for but that a number falls */
-    }
-    assert_true(count_of("/proc/self/task") <= threads);
-    assert_true(count_of("/proc/self/fd") <= fds + 8); /* idle connections to the service */
+    for (int tries = 0; process_threads() > threads && tries < 6000; tries++)
+        process_pause();
+    assert_true(process_threads() <= threads);
+    assert_true(process_handles() <= handles + 8); /* idle connections to the service */
 }
 
 int main(void)

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "hcs/hcs.h"
+#include "place.h"
+#include "process.h"
 
 #define SYSTEM                                                                                     \
     "{\"id\":\"s\",\"incarnation\":9,\"owner\":\"o\",\"type\":\"Container\",\"isolation\":"        \
@@ -174,15 +176,38 @@ static void release(struct stage *s)
 
 /* ---- what the test says ---- */
 
+#ifdef _WIN32
+
+static void service_begin(struct stage *s, char *address, size_t size)
+{
+    struct loopback at = { 0 };
+    char line[40];
+
+    service_start_tcp(&s->service, handle, &at);
+    snprintf(line, sizeof line, "%u abcdef\n", at.port);
+    place_write_token(s->service.path, line);
+    process_set_variable("HCS_TOKEN_FILE", s->service.path);
+    snprintf(address, size, "tcp:127.0.0.1:%u", at.port);
+}
+
+#else
+
+static void service_begin(struct stage *s, char *address, size_t size)
+{
+    service_start(&s->service, handle);
+    snprintf(address, size, "unix:%s", s->service.path);
+}
+
+#endif
+
 void stage_begin(struct stage *s)
 {
     char address[120];
 
     memset(s, 0, sizeof *s);
-    service_start(&s->service, handle);
-    snprintf(address, sizeof address, "unix:%s", s->service.path);
-    setenv("HCS_HOST", address, 1);
-    setenv("HCS_HCSD", "/no/such/hcsd", 1); /* for who finds the service of the test gone */
+    service_begin(s, address, sizeof address);
+    process_set_variable("HCS_HOST", address);
+    process_set_variable("HCS_HCSD", "/no/such/hcsd"); /* for who finds the service gone */
 }
 
 void stage_end(struct stage *s)

@@ -246,17 +246,16 @@ static void set_the_next(struct recorder *r, HCS_EVENT *event)
         ;
 }
 
-static void *take_away(void *system)
+THREAD_FUNCTION(take_away, result)
 {
-    HRESULT r = HcsSetComputeSystemCallback(system, HcsEventOptionNone, NULL, NULL);
-
-    return (void *) (intptr_t) r;
+    *(HRESULT *) result = HcsSetComputeSystemCallback(opened, HcsEventOptionNone, NULL, NULL);
+    THREAD_RETURN;
 }
 
 static void taking_a_callback_away_does_not_wait_for_the_next(void **state)
 {
-    pthread_t thread;
-    void *result;
+    HRESULT result = E_FAIL;
+    thread taker;
 
     (void) state;
     recorder_init(&next_events);
@@ -265,9 +264,9 @@ static void taking_a_callback_away_does_not_wait_for_the_next(void **state)
     stage_event(&stage, 4, NULL);
     while (!entered)
         ;
-    assert_int_equal(pthread_create(&thread, NULL, take_away, opened), 0);
-    pthread_join(thread, &result);
-    assert_int_equal((HRESULT) (intptr_t) result, S_OK);
+    thread_start(&taker, take_away, &result);
+    thread_join(taker);
+    assert_int_equal(result, S_OK);
     stage_exit(&stage);
     assert_true(recorder_wait_until(&next_events, 1));
     HcsCloseComputeSystem(opened);

@@ -2,25 +2,17 @@
  * ends the test program: it is not what is tested. */
 #include "service.h"
 
-#include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "fd.h"
+#include "place.h"
+#include "thread.h"
 
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "service.c:%d: %s\n", __LINE__, #condition);                           \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
+struct service_thread {
+    thread thread;
+};
 
 static void client_send(struct client *c, const char *prefix, const char *body, const char *suffix,
                         const int *fds, size_t n_fds)
@@ -70,7 +62,7 @@ static void client_drop(struct service *s, size_t i)
 
 static void service_accept(struct service *s)
 {
-    int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    int fd = place_accept(s->listen_fd);
     struct client *c;
     hcs_result r;
 
@@ -105,17 +97,14 @@ static bool client_serve(struct service *s, struct client *c)
 
 static void service_work(struct service *s)
 {
-    uint64_t value;
-    ssize_t n = read(s->wake_fd, &value, sizeof(value));
-
-    (void) n;
-    pthread_mutex_lock(&s->lock);
+    place_bell_clear(s->wake_fd);
+    monitor_enter(&s->monitor);
     if (s->work) {
         s->work(s, s->context);
         s->work = NULL;
-        pthread_cond_signal(&s->done);
+        monitor_tell(&s->monitor);
     }
-    pthread_mutex_unlock(&s->lock);
+    monitor_leave(&s->monitor);
 }
 
 static void service_loop(struct service *s)
@@ -128,8 +117,7 @@ static void service_loop(struct service *s)
         for (size_t i = 0; i < n; i++)
             p[i + 2] = (struct pollfd){ .fd = varlink_fd(s->clients[i]->link),
                                         .events = varlink_events(s->clients[i]->link) };
-        if (poll(p, n + 2, -1) < 0)
-            continue;
+        place_wait(p, n + 2);
         for (size_t i = n; i-- > 0;) {
             if ((p[i + 2].revents || s->clients[i]->go) && !client_serve(s, s->clients[i]))
                 client_drop(s, i);
@@ -143,54 +131,47 @@ static void service_loop(struct service *s)
         client_drop(s, 0);
 }
 
-static void *service_main(void *context)
+THREAD_FUNCTION(service_main, context)
 {
     service_loop(context);
-    return NULL;
+    THREAD_RETURN;
 }
 
 static void service_init(struct service *s, service_handler *handler)
 {
     memset(s, 0, sizeof(*s));
     s->handler = handler;
-    s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    CHECK(s->wake_fd >= 0);
-    pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->done, NULL);
+    s->wake_fd = place_bell();
+    monitor_init(&s->monitor);
 }
 
-static void make_directory(struct service *s)
+static void service_begin(struct service *s, int listen_fd)
 {
-    strcpy(s->directory, "/tmp/hcs-lib-test-XXXXXX");
-    CHECK(mkdtemp(s->directory));
+    s->listen_fd = listen_fd;
+    s->runs = calloc(1, sizeof(*s->runs));
+    CHECK(s->runs);
+    thread_start(&s->runs->thread, service_main, s);
 }
 
 void service_start_tcp(struct service *s, service_handler *handler, struct loopback *at)
 {
-    hcs_result r;
-
     service_init(s, handler);
-    make_directory(s);
-    r = loopback_listen(at, &s->listen_fd, NULL);
-    CHECK(r == HCS_OK);
+    place_make(s->directory, sizeof(s->directory));
     snprintf(s->path, sizeof(s->path), "%s/token", s->directory);
-    CHECK(pthread_create(&s->thread, NULL, service_main, s) == 0);
+    service_begin(s, place_listen_tcp(at));
 }
+
+#ifndef _WIN32
 
 void service_start(struct service *s, service_handler *handler)
 {
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-
     service_init(s, handler);
-    make_directory(s);
+    place_make(s->directory, sizeof(s->directory));
     snprintf(s->path, sizeof(s->path), "%s/sock", s->directory);
-    strcpy(address.sun_path, s->path);
-    s->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    CHECK(s->listen_fd >= 0);
-    CHECK(bind(s->listen_fd, (struct sockaddr *) &address, sizeof(address)) == 0);
-    CHECK(listen(s->listen_fd, 64) == 0);
-    CHECK(pthread_create(&s->thread, NULL, service_main, s) == 0);
+    service_begin(s, place_listen(s->path));
 }
+
+#endif
 
 static void work_stop(struct service *s, void *context)
 {
@@ -200,23 +181,18 @@ static void work_stop(struct service *s, void *context)
 
 static void service_done(struct service *s)
 {
-    close(s->listen_fd);
-    close(s->wake_fd);
-    pthread_mutex_destroy(&s->lock);
-    pthread_cond_destroy(&s->done);
+    fd_drop(&s->listen_fd);
+    fd_drop(&s->wake_fd);
+    monitor_done(&s->monitor);
 }
 
 void service_stop(struct service *s)
 {
     service_do(s, work_stop, NULL);
-    pthread_join(s->thread, NULL);
+    thread_join(s->runs->thread);
+    free(s->runs);
     service_done(s);
-    /* A client that found nobody any more, on a thread that nobody waits for, may just look whether
-     * it can start a service there: it makes a lock and a log, perhaps just now. */
-    for (int tries = 0; dir_remove(s->directory, NULL) < 0; tries++) {
-        CHECK(tries < 100000);
-        sched_yield();
-    }
+    place_remove(s->directory);
 }
 
 void service_run(struct service *s, int listen_fd, service_handler *handler)
@@ -230,15 +206,13 @@ void service_run(struct service *s, int listen_fd, service_handler *handler)
 
 void service_do(struct service *s, void (*work)(struct service *s, void *context), void *context)
 {
-    uint64_t value = 1;
-
-    pthread_mutex_lock(&s->lock);
+    monitor_enter(&s->monitor);
     s->work = work;
     s->context = context;
-    CHECK(write(s->wake_fd, &value, sizeof(value)) == sizeof(value));
+    place_ring(s->wake_fd);
     while (s->work)
-        pthread_cond_wait(&s->done, &s->lock);
-    pthread_mutex_unlock(&s->lock);
+        monitor_wait(&s->monitor);
+    monitor_leave(&s->monitor);
 }
 
 static void work_hang_up(struct service *s, void *context)

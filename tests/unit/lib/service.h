@@ -5,10 +5,10 @@
 #ifndef HCS_TESTS_SERVICE_H
 #define HCS_TESTS_SERVICE_H
 
-#include <pthread.h>
 #include <stdbool.h>
 
 #include "loopback.h"
+#include "monitor.h"
 #include "varlink.h"
 
 #define CLIENTS_MAX 64
@@ -23,7 +23,7 @@ typedef void service_handler(struct service *s, struct client *c, const char *me
                              const json_t *parameters, struct varlink_message *message);
 
 struct service {
-    char directory[64];
+    char directory[88];
     char path[96];
     int listen_fd;
     int wake_fd;
@@ -33,15 +33,16 @@ struct service {
     struct client *clients[CLIENTS_MAX];
     size_t n_clients;
     unsigned n_accepted;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t done;
+    struct service_thread *runs;
+    struct monitor monitor;
     void (*work)(struct service *s, void *context);
     void *context;
 };
 
 /* A service at a socket in a new directory; stopping removes both. */
+#ifndef _WIN32
 void service_start(struct service *s, service_handler *handler);
+#endif
 void service_stop(struct service *s);
 
 /* The same at a port of the loopback; @at learns which.  The path is for a token file. */

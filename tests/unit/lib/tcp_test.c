@@ -18,6 +18,7 @@
 
 #include "fd.h"
 #include "hcs/hcs.h"
+#include "place.h"
 #include "service.h"
 
 #define METHOD(name) "org.libhcs.ComputeService." name
@@ -87,9 +88,9 @@ static void serve(struct service *s, struct client *c, const char *method, const
 static void write_token(unsigned port, const char *token)
 {
     char line[200];
-    int n = snprintf(line, sizeof line, "%u %s\n", port, token);
 
-    assert_int_equal(file_write_atomic(t.service.path, line, (size_t) n, 0600, NULL), HCS_OK);
+    snprintf(line, sizeof line, "%u %s\n", port, token);
+    place_write_token(t.service.path, line);
 }
 
 static int set_up(void **state)
