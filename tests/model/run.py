@@ -29,11 +29,18 @@ MODELS = [
       ("a reader clears its wake after it armed", "WAKE_CLEAR", SMALL),
       ("a cursor is closed while somebody may be waking it", "CLOSE", SMALL)]),
     ("callback.pml",
-     [("late callbacks", [])],
+     [("late callbacks, two who retire, the slot used again", [])],
      [("a number is not compared with the generation", "GENERATION", []),
-      ("generation and count are changed in two steps", "TWO_WORDS", []),
-      ("the handle is retired after the wait", "RETIRE_LATE", []),
-      ("close does not wait for calls in flight", "NO_WAIT", [])]),
+      ("a number is found that is not live", "LIVE", []),
+      ("whether a number is live is looked at after entering", "LIVE_LATE", []),
+      ("word and count are changed in two steps", "TWO_WORDS", []),
+      ("the number is taken away after the wait", "RETIRE_LATE", []),
+      ("retire does not wait for calls in flight", "NO_WAIT", []),
+      ("the last one who leaves tells nobody", "NO_SIGNAL", []),
+      ("the last one who leaves tells without the lock", "SIGNAL_WITHOUT_LOCK", []),
+      ("the last one who leaves tells one of those who wait", "SIGNAL_ONE", []),
+      ("a second retire returns at once", "RETIRE_ONCE", []),
+      ("both who retire let the slot go", "FREE_TWICE", [])]),
 ]
 
 
