@@ -154,6 +154,27 @@ static void a_late_callback_of_a_process_gets_the_exit(void **state)
     HcsCloseProcess(process);
 }
 
+static void service_disconnect_reaches_a_process_that_is_being_created(void **state)
+{
+    HCS_OPERATION op = HcsCreateOperation(NULL, NULL);
+    HCS_PROCESS process = NULL;
+
+    (void) state;
+    stage_hold(&stage, "CreateProcess");
+    assert_int_equal(HcsCreateProcess(opened, u"{}", op, NULL, &process), S_OK);
+    assert_int_equal(HcsSetProcessCallback(process, HcsEventOptionNone, &events, record_event),
+                     S_OK);
+    while (stage_held(&stage) == 0)
+        ;
+    assert_int_equal(recorder_count(&events), 0);
+    stage_hang_up(&stage);
+    assert_int_equal(HcsWaitForOperationResult(op, INFINITE, NULL), HCS_E_SERVICE_DISCONNECT);
+    expect(0, HcsEventServiceDisconnect);
+    HcsCloseProcess(process);
+    assert_int_equal(events.n, 1);
+    HcsCloseOperation(op);
+}
+
 static void service_disconnect_is_told_once_to_every_handle(void **state)
 {
     HCS_PROCESS process = process_made();
@@ -187,12 +208,33 @@ static void service_disconnect_is_told_once_to_every_handle(void **state)
     recorder_done(&of_process);
 }
 
+static unsigned running_in(struct recorder *r)
+{
+    unsigned n;
+
+    pthread_mutex_lock(&r->lock);
+    n = r->running;
+    pthread_mutex_unlock(&r->lock);
+    return n;
+}
+
+/* Long enough for whoever is not kept out: what comes next is on its way already. */
+static void stay_for_another(struct recorder *r, HCS_EVENT *event)
+{
+    uint64_t until = clock_monotonic_ns() + GATE_NS;
+
+    (void) event;
+    while (running_in(r) < 2 && clock_monotonic_ns() < until)
+        sched_yield();
+}
+
 static void callbacks_of_one_handle_do_not_overlap(void **state)
 {
-    enum { N = 30 };
+    enum { N = 6 };
     HCS_OPERATION ops[N];
 
     (void) state;
+    events.inside = stay_for_another;
     assert_int_equal(HcsSetComputeSystemCallback(opened, HcsEventOptionEnableOperationCallbacks,
                                                  &events, record_event),
                      S_OK);
@@ -333,6 +375,7 @@ int main(void)
         TEST(closing_a_process_waits_for_its_callback),
         TEST(a_process_gets_its_exit_only),
         TEST(a_late_callback_of_a_process_gets_the_exit),
+        TEST(service_disconnect_reaches_a_process_that_is_being_created),
         TEST(service_disconnect_is_told_once_to_every_handle),
         TEST(callbacks_of_one_handle_do_not_overlap),
         TEST(calls_are_allowed_inside_a_callback_and_it_may_take_itself_away),
