@@ -1,7 +1,7 @@
 /* launch.c - starts a keeper and connects to it, without waiting for it.
  *
- * Used by link.c.  The listening socket exists before the keeper does, so that the connection can
- * be made and used at once.  Promises to leave no process and no file behind when it fails. */
+ * Used by channel.c.  The listening socket exists before the keeper does, so that the connection
+ * can be made and used at once.  Promises to leave no process and no file behind when it fails. */
 #include "launch.h"
 
 #include <assert.h>
@@ -15,11 +15,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "channel.h"
 #include "err.h"
 #include "fd.h"
-#include "link.h"
 
-#define WHERE "link.start"
+#define WHERE "channel.start"
 #define LISTEN_FD 3              /* where the keeper expects its socket */
 #define SEND_BUFFER (512 * 1024) /* the kernel gives what it allows, at least one message */
 
@@ -149,7 +149,7 @@ static int spawn_keeper(const char *program, const char *run_dir, uint32_t optio
     _cleanup_(free_drop) char *name = strdup(program);
     _cleanup_(free_drop) char *directory = strdup(run_dir);
     char keep[] = "--keep", hide[] = "--hide-unified";
-    char *argv[] = { name, keep, directory, options & LINK_HIDE_UNIFIED ? hide : NULL, NULL };
+    char *argv[] = { name, keep, directory, options & CHANNEL_HIDE_UNIFIED ? hide : NULL, NULL };
     posix_spawn_file_actions_t actions_store;
     posix_spawnattr_t attributes_store;
     _cleanup_(file_actions_drop) posix_spawn_file_actions_t *actions = NULL;

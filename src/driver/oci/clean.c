@@ -108,15 +108,15 @@ static void on_keeper_gone(void *owner)
 {
     struct container *c = owner;
 
-    link_drop(c->link);
-    c->link = NULL;
+    channel_drop(c->channel);
+    c->channel = NULL;
     finish(c);
 }
 
 static void quit_keeper(struct container *c)
 {
     c->timer = sd_event_source_disable_unref(c->timer);
-    link_quit(c->link, on_keeper_gone);
+    channel_quit(c->channel, on_keeper_gone);
 }
 
 void clean_deleted(struct container *c, hcs_result result, const hcs_error *err)
@@ -375,7 +375,7 @@ void clean_begin(struct container *c, uint64_t job)
     c->clean_job = job;
     c->timer = sd_event_source_disable_unref(c->timer);
     container_fail_jobs(c, HCS_E_SYSTEM_ALREADY_STOPPED, "it has ended");
-    if (c->link)
+    if (c->channel)
         clean_with_keeper(c);
     else
         clean_without_keeper(c);

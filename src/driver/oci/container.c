@@ -1,5 +1,5 @@
 /* container.c - the life of one container, told from what its keeper says.
- * Owns:    the link to the keeper, the list of what was asked, the list of processes.
+ * Owns:    the channel to the keeper, the list of what was asked, the list of processes.
  * Users:   oci.c, verb by verb; clean.c when it is over.
  * Promise: every verb is answered once; every process that started is told to have ended once,
  * before the container is; the OOM counter is read before an end is told. */
@@ -149,7 +149,7 @@ static hcs_result no_memory(const struct container *c, hcs_error *err)
 /* What the verbs say when there is nobody left to ask. */
 static hcs_result check_link(const struct container *c, hcs_error *err)
 {
-    if (c->link && !c->init_ended)
+    if (c->channel && !c->init_ended)
         return HCS_OK;
     return fail(err, HCS_E_SYSTEM_ALREADY_STOPPED, "oci", "the container has ended");
 }
@@ -179,7 +179,7 @@ void container_drop(struct container *c)
     if (!c)
         return;
     clean_abandon(c);
-    link_drop(c->link);
+    channel_drop(c->channel);
     sd_event_source_disable_unref(c->timer);
     sd_event_source_disable_unref(c->watch);
     fd_drop(&c->init_pidfd);
@@ -449,11 +449,11 @@ static void process_exited(struct container *c, struct process *p, uint32_t wait
         tell_process_exit(c, p, &report);
         return;
     }
-    link_ack(c->link, p->number);
+    channel_ack(c->channel, p->number);
     process_end_unseen(c, p);
 }
 
-static void on_exited(void *owner, const struct link_exit *exit)
+static void on_exited(void *owner, const struct channel_exit *exit)
 {
     struct container *c = owner;
     struct process *p;
@@ -630,8 +630,8 @@ static void on_lost(void *owner, const char *why)
 {
     struct container *c = owner;
 
-    link_drop(c->link);
-    c->link = NULL;
+    channel_drop(c->channel);
+    c->channel = NULL;
     c->timer = sd_event_source_disable_unref(c->timer);
     snprintf(c->lost, sizeof c->lost, "%s", why);
     c->strays_possible = !list_is_empty(&c->jobs);
@@ -642,7 +642,7 @@ static void on_lost(void *owner, const char *why)
         end_without_keeper(c);
 }
 
-static const struct link_events keeper_events = {
+static const struct channel_events keeper_events = {
     .done = on_done,
     .exited = on_exited,
     .empty = on_empty,
@@ -660,7 +660,7 @@ static hcs_result give(struct container *c, struct job *job, const struct runtim
 
     r = runtime_argv(&c->oci->found.runtime, &c->oci->found.mode, command, &argv, err);
     if (r >= 0)
-        r = link_run(c->link, job->tag, argv, fds, n_fds, number, command->pid_file, err);
+        r = channel_run(c->channel, job->tag, argv, fds, n_fds, number, command->pid_file, err);
     if (r < 0)
         job_drop(job);
     return r;
@@ -712,7 +712,7 @@ static hcs_result begin_create(struct container *c, uint64_t job, hcs_error *err
         .bundle = bundle,
         .pid_file = pid_file,
     };
-    uint32_t options = c->oci->found.mode.hide_unified ? LINK_HIDE_UNIFIED : 0;
+    uint32_t options = c->oci->found.mode.hide_unified ? CHANNEL_HIDE_UNIFIED : 0;
     struct job *j;
     hcs_result r;
 
@@ -720,8 +720,8 @@ static hcs_result begin_create(struct container *c, uint64_t job, hcs_error *err
         return no_memory(c, err);
     r = write_bundle(c, bundle, err);
     if (r >= 0)
-        r = link_start(c->oci->loop, c->oci->keeper_program, c->system->run_dir, options,
-                       &keeper_events, c, &c->link, err);
+        r = channel_start(c->oci->loop, c->oci->keeper_program, c->system->run_dir, options,
+                          &keeper_events, c, &c->channel, err);
     if (r < 0)
         return r;
     j = job_new(c, JOB_CREATE, job);
@@ -791,7 +791,7 @@ static void send_held(struct container *c)
         if (!job->held || !ready)
             continue;
         job->held = 0;
-        if (link_signal(c->link, job->tag, INIT_NUMBER, SIGTERM, &err) >= 0)
+        if (channel_signal(c->channel, job->tag, INIT_NUMBER, SIGTERM, &err) >= 0)
             continue;
         job_drop(job);
         tell_done(c, number, err.code, &err);
@@ -832,7 +832,7 @@ void container_terminate(struct container *c, uint64_t job)
     if (r >= 0 && !j)
         r = no_memory(c, &err);
     if (r >= 0)
-        r = link_signal(c->link, j->tag, INIT_NUMBER, SIGKILL, &err);
+        r = channel_signal(c->channel, j->tag, INIT_NUMBER, SIGKILL, &err);
     if (r >= 0) {
         c->asked_terminate = 1;
         return;
@@ -930,13 +930,13 @@ hcs_result container_process_signal(struct container *c, uint32_t number, int si
 {
     struct process *p = process_find(c, number);
 
-    if (!p || !c->link)
+    if (!p || !c->channel)
         return fail(err, HCS_E_PROCESS_ALREADY_STOPPED, "oci.signal", "the process has exited");
-    return link_signal(c->link, 0, number, signal, err);
+    return channel_signal(c->channel, 0, number, signal, err);
 }
 
 void container_settled(struct container *c, uint32_t number)
 {
-    if (c->link)
-        link_ack(c->link, number ? number : INIT_NUMBER);
+    if (c->channel)
+        channel_ack(c->channel, number ? number : INIT_NUMBER);
 }

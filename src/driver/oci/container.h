@@ -7,8 +7,8 @@
 
 #include "attr.h"
 #include "bundle.h"
+#include "channel.h"
 #include "driver.h"
-#include "link.h"
 #include "list.h"
 #include "oci.h"
 #include "probe.h"
@@ -27,7 +27,7 @@ struct oci {
 struct container {
     struct oci *oci;
     struct driver_system *system;
-    struct link *link;          /* NULL: not yet, or lost */
+    struct channel *channel;    /* NULL: not yet, or lost */
     char name[BUNDLE_NAME_MAX]; /* what the runtime calls it */
     char *memory_directory;     /* whose OOM kills are counted; NULL: no memory limit */
     struct list jobs;           /* struct job: what the keeper has not answered yet */

@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "channel.h"
 #include "err.h"
 #include "exit.h"
 #include "leftover.h"
-#include "link.h"
 #include "list.h"
 #include "refusal.h"
 
@@ -46,7 +46,7 @@ struct plain_job {
 struct plain_system {
     struct plain *plain;
     struct driver_system *system;
-    struct link *link;
+    struct channel *channel;
     struct list jobs;
     struct list processes; /* that run */
     uint32_t last_tag;
@@ -203,7 +203,7 @@ static void on_done(void *owner, uint32_t tag, uint32_t wait_status, uint32_t pi
         stop_done(ps, job, os);
 }
 
-static void on_exited(void *owner, const struct link_exit *end)
+static void on_exited(void *owner, const struct channel_exit *end)
 {
     struct plain_system *ps = owner;
     struct plain_process *p = process_find(ps, end->number);
@@ -267,7 +267,7 @@ static void on_lost(void *owner, const char *why)
     ps->system->tell->exited(ps->system, &report);
 }
 
-static const struct link_events keeper_events = {
+static const struct channel_events keeper_events = {
     .done = on_done,
     .exited = on_exited,
     .empty = on_empty,
@@ -318,8 +318,8 @@ static void plain_create(struct driver *d, struct driver_system *s, uint64_t job
     ps->system = s;
     list_init(&ps->jobs);
     list_init(&ps->processes);
-    r = link_start(ps->plain->loop, ps->plain->keeper_program, s->run_dir, 0, &keeper_events, ps,
-                   &ps->link, &err);
+    r = channel_start(ps->plain->loop, ps->plain->keeper_program, s->run_dir, 0, &keeper_events, ps,
+                      &ps->channel, &err);
     s->tell->done(s, job, r, r < 0 ? &err : NULL);
 }
 
@@ -340,7 +340,7 @@ static void stop(struct plain_system *ps, uint64_t number, int signal)
         job_fail_memory(ps, number);
         return;
     }
-    r = link_signal_all(ps->link, job->tag, signal, &err);
+    r = channel_signal_all(ps->channel, job->tag, signal, &err);
     if (r < 0) {
         job_drop(job);
         job_fail(ps, number, r, &err);
@@ -385,8 +385,9 @@ static hcs_result send_spawn(struct plain_system *ps, const struct plain_job *jo
     if (r < 0)
         return r;
     fallback[1] = home;
-    return link_spawn(ps->link, job->tag, job->process->number, doc->working_directory,
-                      doc->arguments, doc->n_environment ? doc->environment : fallback, fds, err);
+    return channel_spawn(ps->channel, job->tag, job->process->number, doc->working_directory,
+                         doc->arguments, doc->n_environment ? doc->environment : fallback, fds,
+                         err);
 }
 
 static struct plain_job *spawn_job_new(struct plain_system *ps, uint64_t number, uint32_t process,
@@ -443,7 +444,7 @@ static hcs_result plain_process_signal(struct driver *d, struct driver_system *s
     if (!process_find(ps, number))
         return fail(err, HCS_E_PROCESS_ALREADY_STOPPED, "plain.signal",
                     "process %u of system '%s' has ended", number, s->id);
-    return link_signal(ps->link, 0, number, signal, err);
+    return channel_signal(ps->channel, 0, number, signal, err);
 }
 
 /* ---- afterwards ---- */
@@ -453,16 +454,16 @@ static void plain_settled(struct driver *d, struct driver_system *s, uint32_t nu
     struct plain_system *ps = s->data;
 
     (void) d;
-    if (ps && ps->link && number)
-        link_ack(ps->link, number);
+    if (ps && ps->channel && number)
+        channel_ack(ps->channel, number);
 }
 
 static void on_keeper_gone(void *owner)
 {
     struct plain_system *ps = owner;
 
-    link_drop(ps->link);
-    ps->link = NULL;
+    channel_drop(ps->channel);
+    ps->channel = NULL;
     ps->system->tell->done(ps->system, ps->clean_job, HCS_OK, NULL);
 }
 
@@ -471,12 +472,12 @@ static void plain_clean(struct driver *d, struct driver_system *s, uint64_t job)
     struct plain_system *ps = s->data;
 
     (void) d;
-    if (!ps || !ps->link) {
+    if (!ps || !ps->channel) {
         s->tell->done(s, job, HCS_OK, NULL);
         return;
     }
     ps->clean_job = job;
-    link_quit(ps->link, on_keeper_gone);
+    channel_quit(ps->channel, on_keeper_gone);
 }
 
 static void plain_forget(struct driver *d, struct driver_system *s)
@@ -486,7 +487,7 @@ static void plain_forget(struct driver *d, struct driver_system *s)
     (void) d;
     if (!ps)
         return;
-    link_drop(ps->link);
+    channel_drop(ps->channel);
     list_for_each(&ps->jobs, n) job_drop(container_of(n, struct plain_job, link));
     list_for_each(&ps->processes, n) process_drop(container_of(n, struct plain_process, link));
     free(ps);

@@ -1,4 +1,4 @@
-/* link_test.c - the daemon's end of a keeper, on an event loop, with the real keeper. */
+/* channel_test.c - the daemon's end of a keeper, on an event loop, with the real keeper. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -8,21 +8,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "link.h"
+#include "channel.h"
 #include "stage.h"
 
 #define PATIENCE_US (60ull * 1000 * 1000)
 
 struct owner {
     sd_event *loop;
-    struct link *link;
+    struct channel *channel;
     char dir[64];
-    int in_call; /* a link_ call is under way */
+    int in_call; /* a channel_ call is under way */
     int n_done, n_exited, n_empty, n_lost, n_gone;
     int drop_in_done;
     uint32_t tag, wait_status, pid;
     int os, step;
-    struct link_exit exit;
+    struct channel_exit exit;
     char why[256];
 };
 
@@ -38,12 +38,12 @@ static void on_done(void *owner, uint32_t tag, uint32_t wait_status, uint32_t pi
     o->os = os;
     o->step = step;
     if (o->drop_in_done) {
-        link_drop(o->link);
-        o->link = NULL;
+        channel_drop(o->channel);
+        o->channel = NULL;
     }
 }
 
-static void on_exited(void *owner, const struct link_exit *exit)
+static void on_exited(void *owner, const struct channel_exit *exit)
 {
     struct owner *o = owner;
 
@@ -75,11 +75,11 @@ static void on_gone(void *owner)
 
     assert_false(o->in_call);
     o->n_gone++;
-    link_drop(o->link);
-    o->link = NULL;
+    channel_drop(o->channel);
+    o->channel = NULL;
 }
 
-static const struct link_events events = { on_done, on_exited, on_empty, on_lost };
+static const struct channel_events events = { on_done, on_exited, on_empty, on_lost };
 
 /* Run the loop until *@count has reached @n. */
 static void run_until(struct owner *o, const int *count, int n)
@@ -106,7 +106,7 @@ static int owner_begin(void **state)
         null_fds[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
     dir_new(o->dir);
     assert_int_equal(sd_event_new(&o->loop), 0);
-    if (link_start(o->loop, keeper_path(), o->dir, 0, &events, o, &o->link, &err) < 0)
+    if (channel_start(o->loop, keeper_path(), o->dir, 0, &events, o, &o->channel, &err) < 0)
         fail_msg("%s", err.text);
     *state = o;
     return 0;
@@ -117,7 +117,7 @@ static void quit(struct owner *o)
     int n = o->n_gone;
 
     o->in_call = 1;
-    link_quit(o->link, on_gone);
+    channel_quit(o->channel, on_gone);
     o->in_call = 0;
     run_until(o, &o->n_gone, n + 1);
 }
@@ -126,7 +126,7 @@ static int owner_end(void **state)
 {
     struct owner *o = *state;
 
-    if (o->link)
+    if (o->channel)
         quit(o);
     sd_event_unref(o->loop);
     for (int i = 0; i < 3; i++)
@@ -144,7 +144,8 @@ static void start_script(struct owner *o, uint32_t number, const char *script)
     hcs_error err = HCS_ERROR_INIT;
 
     o->in_call = 1;
-    if (link_spawn(o->link, 1000 + number, number, NULL, argv, environment, null_fds, &err) < 0)
+    if (channel_spawn(o->channel, 1000 + number, number, NULL, argv, environment, null_fds, &err) <
+        0)
         fail_msg("%s", err.text);
     o->in_call = 0;
     free(text);
@@ -191,7 +192,7 @@ static void run_is_answered_with_the_wait_status(void **state)
     char *argv[] = { sh, c, text, NULL };
     hcs_error err = HCS_ERROR_INIT;
 
-    assert_int_equal(link_run(o->link, 5, argv, NULL, 0, 0, NULL, &err), HCS_OK);
+    assert_int_equal(channel_run(o->channel, 5, argv, NULL, 0, 0, NULL, &err), HCS_OK);
     run_until(o, &o->n_done, 1);
     assert_int_equal(o->tag, 5);
     assert_int_equal(o->wait_status, 3 << 8);
@@ -205,11 +206,12 @@ static void program_that_is_not_there_is_named_by_errno_and_step(void **state)
     char *argv[] = { none, NULL }, *environment[] = { NULL };
     hcs_error err = HCS_ERROR_INIT;
 
-    assert_int_equal(link_run(o->link, 1, argv, NULL, 0, 0, NULL, &err), HCS_OK);
+    assert_int_equal(channel_run(o->channel, 1, argv, NULL, 0, 0, NULL, &err), HCS_OK);
     run_until(o, &o->n_done, 1);
     assert_int_equal(o->os, ENOENT);
     assert_int_equal(o->step, KEEPER_STEP_EXEC);
-    assert_int_equal(link_spawn(o->link, 2, 1, NULL, argv, environment, null_fds, &err), HCS_OK);
+    assert_int_equal(channel_spawn(o->channel, 2, 1, NULL, argv, environment, null_fds, &err),
+                     HCS_OK);
     run_until(o, &o->n_done, 2);
     assert_int_equal(o->os, ENOENT);
     assert_int_equal(o->n_exited, 0);
@@ -222,11 +224,11 @@ static void signals_reach_one_or_all(void **state)
 
     start_script(o, 1, "exec sleep 1000");
     start_script(o, 2, "exec sleep 1000");
-    assert_int_equal(link_signal(o->link, 1, 1, SIGUSR1, &err), HCS_OK);
+    assert_int_equal(channel_signal(o->channel, 1, 1, SIGUSR1, &err), HCS_OK);
     run_until(o, &o->n_exited, 1);
     assert_int_equal(o->exit.number, 1);
     assert_int_equal(o->exit.wait_status, SIGUSR1);
-    assert_int_equal(link_signal_all(o->link, 2, SIGKILL, &err), HCS_OK);
+    assert_int_equal(channel_signal_all(o->channel, 2, SIGKILL, &err), HCS_OK);
     run_until(o, &o->n_empty, 1);
     assert_int_equal(o->exit.number, 2);
     assert_int_equal(o->exit.wait_status, SIGKILL);
@@ -240,8 +242,8 @@ static void acknowledged_record_goes(void **state)
     start_script(o, 1, "exit 0");
     run_until(o, &o->n_exited, 1);
     assert_true(dir_has(o->dir, "exit.1"));
-    link_ack(o->link, 1);
-    assert_int_equal(link_signal(o->link, 77, 1, 0, &err),
+    channel_ack(o->channel, 1);
+    assert_int_equal(channel_signal(o->channel, 77, 1, 0, &err),
                      HCS_OK); /* answered after the record is gone */
     while (o->tag != 77)
         assert_true(sd_event_run(o->loop, PATIENCE_US) > 0);
@@ -257,8 +259,8 @@ static void death_of_the_keeper_is_told_once_and_programs_die(void **state)
     hcs_error err = HCS_ERROR_INIT;
 
     assert_int_equal(pipe2(lives, O_CLOEXEC), 0);
-    assert_int_equal(link_spawn(o->link, 1, 1, NULL, argv, environment,
-                                (int[]){ null_fds[0], lives[1], null_fds[2] }, &err),
+    assert_int_equal(channel_spawn(o->channel, 1, 1, NULL, argv, environment,
+                                   (int[]){ null_fds[0], lives[1], null_fds[2] }, &err),
                      HCS_OK);
     close(lives[1]);
     run_until(o, &o->n_done, 1);
@@ -270,8 +272,8 @@ static void death_of_the_keeper_is_told_once_and_programs_die(void **state)
     run_ready(o);
     assert_int_equal(o->n_lost, 1);
     assert_int_equal(o->n_exited, 0); /* nobody saw it */
-    assert_int_equal(link_signal(o->link, 9, 1, SIGTERM, &err), HCS_E_CONNECTION_CLOSED);
-    link_ack(o->link, 1);
+    assert_int_equal(channel_signal(o->channel, 9, 1, SIGTERM, &err), HCS_E_CONNECTION_CLOSED);
+    channel_ack(o->channel, 1);
 }
 
 /* More of them than are heard in one turn of the loop. */
@@ -318,8 +320,9 @@ static void missing_keeper_is_named_and_leaves_nothing(void **state)
     }
     quit(o);
     unlink(strcat(strcpy((char[128]){ 0 }, o->dir), "/keeper.log"));
-    assert_int_equal(link_start(o->loop, "/no/such/keeper", o->dir, 0, &events, o, &o->link, &err),
-                     HCS_E_WIN32_FILE_NOT_FOUND);
+    assert_int_equal(
+        channel_start(o->loop, "/no/such/keeper", o->dir, 0, &events, o, &o->channel, &err),
+        HCS_E_WIN32_FILE_NOT_FOUND);
     assert_non_null(strstr(err.text, "'/no/such/keeper'"));
     assert_int_equal(rmdir(o->dir), 0); /* nothing is left behind */
     assert_int_equal(mkdir(o->dir, 0700), 0);
@@ -331,7 +334,7 @@ static void keeper_that_ends_at_once_is_lost(void **state)
     hcs_error err = HCS_ERROR_INIT;
 
     quit(o);
-    assert_int_equal(link_start(o->loop, "/bin/false", o->dir, 0, &events, o, &o->link, &err),
+    assert_int_equal(channel_start(o->loop, "/bin/false", o->dir, 0, &events, o, &o->channel, &err),
                      HCS_OK);
     run_until(o, &o->n_lost, 1);
     assert_string_equal(o->why, "the keeper ended with status 1");
@@ -352,7 +355,8 @@ static void last_words_of_the_keeper_are_passed_on(void **state)
     fputs("#!/bin/sh\necho one >&2\necho cannot do two >&2\nexit 7\n", f);
     fclose(f);
     assert_int_equal(chmod(script, 0700), 0);
-    assert_int_equal(link_start(o->loop, script, o->dir, 0, &events, o, &o->link, &err), HCS_OK);
+    assert_int_equal(channel_start(o->loop, script, o->dir, 0, &events, o, &o->channel, &err),
+                     HCS_OK);
     run_until(o, &o->n_lost, 1);
     assert_string_equal(o->why, "the keeper ended with status 7: cannot do two");
 }
@@ -367,7 +371,7 @@ static void quit_after_loss_is_answered(void **state)
     run_until(o, &o->n_lost, 1);
     quit(o);
     assert_int_equal(o->n_gone, 1);
-    assert_null(o->link);
+    assert_null(o->channel);
 }
 
 static void quit_kills_what_runs_and_tells_nothing_more(void **state)
@@ -384,7 +388,7 @@ static void quit_kills_what_runs_and_tells_nothing_more(void **state)
     assert_false(dir_has(o->dir, KEEPER_SOCKET));
 }
 
-static void link_may_be_dropped_in_a_callback(void **state)
+static void channel_may_be_dropped_in_a_callback(void **state)
 {
     struct owner *o = *state;
 
@@ -392,7 +396,7 @@ static void link_may_be_dropped_in_a_callback(void **state)
     start_script(o, 1, "exec sleep 1000");
     start_script(o, 2, "exit 0");
     run_until(o, &o->n_done, 1);
-    assert_null(o->link);
+    assert_null(o->channel);
     run_ready(o);
     assert_int_equal(o->n_exited, 0);
     kill(keeper_pid(o), SIGKILL); /* it was only let go of */
@@ -423,10 +427,10 @@ static void hidden_hierarchy_is_empty_for_programs_only(void **state)
         skip();
     }
     quit(o);
-    assert_int_equal(
-        link_start(o->loop, keeper_path(), o->dir, LINK_HIDE_UNIFIED, &events, o, &o->link, &err),
-        HCS_OK);
-    assert_int_equal(link_run(o->link, 1, argv, NULL, 0, 0, NULL, &err), HCS_OK);
+    assert_int_equal(channel_start(o->loop, keeper_path(), o->dir, CHANNEL_HIDE_UNIFIED, &events, o,
+                                   &o->channel, &err),
+                     HCS_OK);
+    assert_int_equal(channel_run(o->channel, 1, argv, NULL, 0, 0, NULL, &err), HCS_OK);
     run_until(o, &o->n_done, 1);
     assert_int_equal(o->wait_status, 0);
     assert_true(is_hybrid_host());
@@ -447,7 +451,7 @@ static void message_as_large_as_allowed_passes(void **state)
     argv[1] = word;
     argv[2] = word + room / 2 + 1;
     for (int i = 0; i < 3; i++)
-        assert_int_equal(link_run(o->link, 1, argv, NULL, 0, 0, NULL, &err), HCS_OK);
+        assert_int_equal(channel_run(o->channel, 1, argv, NULL, 0, 0, NULL, &err), HCS_OK);
     run_until(o, &o->n_done, 3);
     assert_int_equal(o->os, 0);
     assert_int_equal(o->wait_status, 0);
@@ -467,7 +471,7 @@ static void larger_message_is_refused_by_size(void **state)
     word[room - 1] = 0;
     snprintf(expected, sizeof(expected), "%zu bytes, at most %zu", room + sizeof("/bin/true") + 1,
              KEEPER_MESSAGE_MAX - sizeof(struct keeper_header));
-    assert_int_equal(link_run(o->link, 1, argv, NULL, 0, 0, NULL, &err),
+    assert_int_equal(channel_run(o->channel, 1, argv, NULL, 0, 0, NULL, &err),
                      HCS_E_WIN32_INSUFFICIENT_BUFFER);
     if (!strstr(err.text, expected))
         fail_msg("'%s' does not say '%s'", err.text, expected);
@@ -483,7 +487,7 @@ static void too_many_strings_are_refused_by_number(void **state)
     assert_non_null(argv);
     for (size_t i = 0; i <= KEEPER_STRINGS_MAX; i++)
         argv[i] = word;
-    assert_int_equal(link_run(o->link, 1, argv, NULL, 0, 0, NULL, &err),
+    assert_int_equal(channel_run(o->channel, 1, argv, NULL, 0, 0, NULL, &err),
                      HCS_E_WIN32_INSUFFICIENT_BUFFER);
     assert_non_null(strstr(err.text, "4098 strings, at most 4096"));
     free(argv);
@@ -509,15 +513,15 @@ static void keeper_that_does_not_listen_is_no_trap(void **state)
     run_until(o, &o->n_done, 2);
     keeper = keeper_pid(o);
     kill(keeper, SIGSTOP);
-    while ((r = link_run(o->link, 1, argv, NULL, 0, 0, NULL, &err)) == HCS_OK && n < 1000)
+    while ((r = channel_run(o->channel, 1, argv, NULL, 0, 0, NULL, &err)) == HCS_OK && n < 1000)
         n++;
     assert_int_equal(r, HCS_E_WIN32_BUSY);
-    link_ack(o->link, 1);
+    channel_ack(o->channel, 1);
     run_ready(o);
     assert_true(dir_has(o->dir, "exit.1"));
     kill(keeper, SIGCONT);
     run_until(o, &o->n_done, 2 + n);
-    assert_int_equal(link_signal(o->link, 7, 2, 0, &err), HCS_OK);
+    assert_int_equal(channel_signal(o->channel, 7, 2, 0, &err), HCS_OK);
     run_until(o, &o->n_done, 3 + n);
     assert_false(dir_has(o->dir, "exit.1"));
     free(word);
@@ -531,7 +535,7 @@ static void long_run_directory_is_no_obstacle(void **state)
 
     snprintf(path, sizeof(path), "%s/%0200d", o->dir, 1);
     assert_int_equal(mkdir(path, 0700), 0);
-    if (link_start(o->loop, keeper_path(), path, 0, &events, &other, &other.link, &err) < 0)
+    if (channel_start(o->loop, keeper_path(), path, 0, &events, &other, &other.channel, &err) < 0)
         fail_msg("%s", err.text);
     start_script(&other, 1, "exit 2");
     run_until(&other, &other.n_exited, 1);
@@ -544,10 +548,10 @@ static void long_run_directory_is_no_obstacle(void **state)
 static void second_keeper_in_a_directory_is_refused(void **state)
 {
     struct owner *o = *state;
-    struct link *second = NULL;
+    struct channel *second = NULL;
     hcs_error err = HCS_ERROR_INIT;
 
-    assert_true(link_start(o->loop, keeper_path(), o->dir, 0, &events, o, &second, &err) < 0);
+    assert_true(channel_start(o->loop, keeper_path(), o->dir, 0, &events, o, &second, &err) < 0);
     assert_null(second);
     assert_int_equal(err.os, EADDRINUSE);
     start_script(o, 1, "exit 0"); /* and the first is as it was */
@@ -555,31 +559,31 @@ static void second_keeper_in_a_directory_is_refused(void **state)
     assert_true(dir_has(o->dir, KEEPER_SOCKET));
 }
 
-#define WITH_LINK(test) cmocka_unit_test_setup_teardown(test, owner_begin, owner_end)
+#define WITH_CHANNEL(test) cmocka_unit_test_setup_teardown(test, owner_begin, owner_end)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_LINK(commands_before_the_keeper_runs_are_served),
-        WITH_LINK(run_is_answered_with_the_wait_status),
-        WITH_LINK(program_that_is_not_there_is_named_by_errno_and_step),
-        WITH_LINK(signals_reach_one_or_all),
-        WITH_LINK(acknowledged_record_goes),
-        WITH_LINK(death_of_the_keeper_is_told_once_and_programs_die),
-        WITH_LINK(exits_said_before_death_are_heard),
-        WITH_LINK(missing_keeper_is_named_and_leaves_nothing),
-        WITH_LINK(keeper_that_ends_at_once_is_lost),
-        WITH_LINK(last_words_of_the_keeper_are_passed_on),
-        WITH_LINK(quit_after_loss_is_answered),
-        WITH_LINK(quit_kills_what_runs_and_tells_nothing_more),
-        WITH_LINK(link_may_be_dropped_in_a_callback),
-        WITH_LINK(hidden_hierarchy_is_empty_for_programs_only),
-        WITH_LINK(message_as_large_as_allowed_passes),
-        WITH_LINK(larger_message_is_refused_by_size),
-        WITH_LINK(too_many_strings_are_refused_by_number),
-        WITH_LINK(keeper_that_does_not_listen_is_no_trap),
-        WITH_LINK(long_run_directory_is_no_obstacle),
-        WITH_LINK(second_keeper_in_a_directory_is_refused),
+        WITH_CHANNEL(commands_before_the_keeper_runs_are_served),
+        WITH_CHANNEL(run_is_answered_with_the_wait_status),
+        WITH_CHANNEL(program_that_is_not_there_is_named_by_errno_and_step),
+        WITH_CHANNEL(signals_reach_one_or_all),
+        WITH_CHANNEL(acknowledged_record_goes),
+        WITH_CHANNEL(death_of_the_keeper_is_told_once_and_programs_die),
+        WITH_CHANNEL(exits_said_before_death_are_heard),
+        WITH_CHANNEL(missing_keeper_is_named_and_leaves_nothing),
+        WITH_CHANNEL(keeper_that_ends_at_once_is_lost),
+        WITH_CHANNEL(last_words_of_the_keeper_are_passed_on),
+        WITH_CHANNEL(quit_after_loss_is_answered),
+        WITH_CHANNEL(quit_kills_what_runs_and_tells_nothing_more),
+        WITH_CHANNEL(channel_may_be_dropped_in_a_callback),
+        WITH_CHANNEL(hidden_hierarchy_is_empty_for_programs_only),
+        WITH_CHANNEL(message_as_large_as_allowed_passes),
+        WITH_CHANNEL(larger_message_is_refused_by_size),
+        WITH_CHANNEL(too_many_strings_are_refused_by_number),
+        WITH_CHANNEL(keeper_that_does_not_listen_is_no_trap),
+        WITH_CHANNEL(long_run_directory_is_no_obstacle),
+        WITH_CHANNEL(second_keeper_in_a_directory_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
