@@ -1,6 +1,6 @@
 /* container.c - the life of one container, told from what its keeper says.
- * Owns:    the channel to the keeper, the list of what was asked, the list of processes.
- * Users:   oci.c, verb by verb; clean.c when it is over.
+ * Owns:    the channel to the keeper, the list of what was asked.
+ * Users:   oci.c, verb by verb; process.c for its programs; clean.c when it is over.
  * Promise: every verb is answered once; every process that started is told to have ended once,
  * before the container is; the OOM counter is read before an end is told. */
 
@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,41 +22,17 @@
 #include "err.h"
 #include "exit.h"
 #include "fd.h"
-#include "refusal.h"
 
-#define LOG_BYTES_MAX ((size_t) 64 << 10)
 #define STATUS_BYTES_MAX ((size_t) 64 << 10)
 #define LISTEN_RETRY_US 1000  /* between two looks whether init listens */
 #define LISTEN_TRIES_MAX 1000 /* then the signal is sent all the same */
 #define END_GRACE_US 1000000  /* for exits that should have come before that of init */
 #define KILL_US 10000000      /* for a killed container whose keeper is lost */
 
-/* How far a process has come.  That the runtime has started something is not yet the program. */
-enum process_state {
-    PROCESS_ASKED,   /* the runtime runs */
-    PROCESS_ENTERED, /* it has a pid; whether it becomes the program is not known yet */
-    PROCESS_RUNS,    /* told */
-    PROCESS_REFUSED  /* told that it could not start; the exit of what was to become it is due */
-};
-
-struct process {
-    struct list link;
-    enum process_state state;
-    uint32_t number;
-    uint32_t pid;
-    uint64_t job;  /* the engine's number of the create, until that is answered */
-    int report_fd; /* what `hcs-keeper --enter` says; -1: all is said */
-    int is_there;  /* it has said that it was reached */
-    sd_event_source *report;
-    uint64_t oom_before; /* counter when it started */
-    char *program;       /* for errors, until it has started */
-    char *directory;
-};
-
 static void try_end(struct container *c);
 static void send_held(struct container *c);
 
-/* ---- paths, jobs, processes ---- */
+/* ---- paths and jobs ---- */
 
 char *container_path(const struct container *c, const char *format, ...)
 {
@@ -71,7 +46,7 @@ char *container_path(const struct container *c, const char *format, ...)
     return asprintf(&path, "%s/%s", c->system->run_dir, name) < 0 ? NULL : path;
 }
 
-static void remove_file(const struct container *c, const char *name)
+void container_remove_file(const struct container *c, const char *name)
 {
     _cleanup_(free_drop) char *path = container_path(c, "%s", name);
 
@@ -112,42 +87,18 @@ static struct job *job_find(struct container *c, uint32_t tag)
     return NULL;
 }
 
-static struct process *process_find(struct container *c, uint32_t number)
-{
-    list_for_each(&c->processes, n)
-    {
-        struct process *p = container_of(n, struct process, link);
-
-        if (p->number == number)
-            return p;
-    }
-    return NULL;
-}
-
-static void process_drop(struct process *p)
-{
-    if (!p)
-        return;
-    list_remove(&p->link);
-    sd_event_source_disable_unref(p->report);
-    fd_drop(&p->report_fd);
-    free(p->program);
-    free(p->directory);
-    free(p);
-}
-
-static void tell_done(struct container *c, uint64_t job, hcs_result result, const hcs_error *err)
+void container_tell_done(struct container *c, uint64_t job, hcs_result result, const hcs_error *err)
 {
     c->system->tell->done(c->system, job, result, result < 0 ? err : NULL);
 }
 
-static hcs_result no_memory(const struct container *c, hcs_error *err)
+hcs_result container_no_memory(const struct container *c, hcs_error *err)
 {
     return fail(err, HCS_E_OUTOFMEMORY, "oci", "no memory for container '%s'", c->system->id);
 }
 
 /* What the verbs say when there is nobody left to ask. */
-static hcs_result check_link(const struct container *c, hcs_error *err)
+hcs_result container_check(const struct container *c, hcs_error *err)
 {
     if (c->channel && !c->init_ended)
         return HCS_OK;
@@ -184,14 +135,14 @@ void container_drop(struct container *c)
     sd_event_source_disable_unref(c->watch);
     fd_drop(&c->init_pidfd);
     list_for_each(&c->jobs, n) job_drop(container_of(n, struct job, link));
-    list_for_each(&c->processes, n) process_drop(container_of(n, struct process, link));
+    processes_drop(c);
     free(c->memory_directory);
     free(c);
 }
 
 /* ---- the end ---- */
 
-static uint64_t oom_kills(const struct container *c)
+uint64_t container_oom_kills(const struct container *c)
 {
     return c->memory_directory ? cgroup_oom_kills(c->memory_directory) : 0;
 }
@@ -211,48 +162,14 @@ static hcs_exit exit_of_init(const struct container *c)
     return exit_of_system(HCS_E_UNEXPECTED_EXIT, HCS_EXIT_TYPE_UNEXPECTED, HCS_INITIATOR_UNKNOWN);
 }
 
-static void tell_process_exit(struct container *c, struct process *p, const hcs_exit *report)
-{
-    uint32_t number = p->number;
-
-    process_drop(p);
-    c->system->tell->process_exited(c->system, number, report);
-}
-
-/* Answer the creation of a process that has not been answered; it is dropped. */
-static void process_fail(struct container *c, struct process *p, hcs_error *err)
-{
-    uint64_t job = p->job;
-
-    process_drop(p);
-    tell_done(c, job, err->code, err);
-}
-
-/* The container has ended with @p in the list. */
-static void process_end_unseen(struct container *c, struct process *p)
-{
-    hcs_exit unseen = exit_unknown(
-        c->lost[0] ? c->lost : "the container ended first, and its exit was never reported");
-    hcs_error err = HCS_ERROR_INIT;
-
-    if (p->state == PROCESS_RUNS) {
-        tell_process_exit(c, p, &unseen);
-    } else if (p->state == PROCESS_REFUSED) {
-        process_drop(p);
-    } else {
-        fail(&err, HCS_E_SYSTEM_ALREADY_STOPPED, "oci.exec", "the container has ended");
-        process_fail(c, p, &err);
-    }
-}
-
 static void tell_end(struct container *c)
 {
     hcs_exit report = exit_of_init(c);
 
     c->told = 1;
     c->timer = sd_event_source_disable_unref(c->timer);
-    report.oom_kills = oom_kills(c);
-    list_for_each(&c->processes, n) process_end_unseen(c, container_of(n, struct process, link));
+    report.oom_kills = container_oom_kills(c);
+    processes_end(c);
     c->system->tell->exited(c->system, &report);
 }
 
@@ -289,186 +206,19 @@ static void try_end(struct container *c)
         tell_end(c);
 }
 
-/* ---- does the program run? ---- */
-
-/* Why the runtime did not get as far as the program, with its log removed. */
-static hcs_result exec_failure(struct container *c, const struct process *p, uint32_t wait_status,
-                               int os, hcs_error *err)
-{
-    _cleanup_(free_drop) char *log = container_path(c, "process.%" PRIu32 ".log", p->number);
-    _cleanup_(free_drop) char *text = NULL;
-    char line[300];
-
-    if (os)
-        return fail_os(err, result_from_errno(os), os, "oci.keeper", "exec '%.200s'", p->program);
-    if (!log)
-        return no_memory(c, err);
-    if (c->init_ended)
-        fail(err, HCS_E_SYSTEM_ALREADY_STOPPED, "oci.exec", "the container has ended");
-    else if (file_read(log, LOG_BYTES_MAX, &text, NULL, NULL) >= 0 &&
-             runtime_log_error(text, line, sizeof line))
-        runtime_exec_failure(line, err);
-    else if (wait_status == 0)
-        fail(err, HCS_E_FAIL, "oci.exec",
-             "exec: the runtime said that program '%.200s' runs, but it was never reached",
-             p->program);
-    else
-        runtime_failure(RUNTIME_EXEC, log, wait_status, err);
-    (void) unlink(log);
-    return err->code;
-}
-
-static void remove_process_files(const struct container *c, uint32_t number)
-{
-    static const char *const endings[] = { "json", "pid", "log" };
-    char name[64];
-
-    for (size_t i = 0; i < N_ELEMENTS(endings); i++) {
-        snprintf(name, sizeof name, "process.%" PRIu32 ".%s", number, endings[i]);
-        remove_file(c, name);
-    }
-}
-
-static void report_close(struct process *p)
-{
-    p->report = sd_event_source_disable_unref(p->report);
-    fd_drop(&p->report_fd);
-}
-
-/* The program has not come to run: say why.  The exit of what was to become it is still due. */
-static void start_refuse(struct container *c, struct process *p, hcs_error *err)
-{
-    p->state = PROCESS_REFUSED;
-    report_close(p);
-    remove_process_files(c, p->number);
-    tell_done(c, p->job, err->code, err);
-}
-
-static void start_end_of_report(struct container *c, struct process *p)
-{
-    hcs_error err = HCS_ERROR_INIT;
-
-    if (!p->is_there) {
-        exec_failure(c, p, 0, 0, &err);
-        start_refuse(c, p, &err);
-        return;
-    }
-    p->state = PROCESS_RUNS;
-    report_close(p);
-    remove_process_files(c, p->number);
-    c->system->tell->process_started(c->system, p->job, p->number, p->pid);
-}
-
-/* Read what it has said so far; at the end of that it runs, or was refused. */
-static void start_settle(struct container *c, struct process *p)
-{
-    struct keeper_report report;
-    hcs_error err = HCS_ERROR_INIT;
-
-    for (;;) {
-        ssize_t n = recv(p->report_fd, &report, sizeof report, MSG_DONTWAIT);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno == EAGAIN)
-            return;
-        if (n != sizeof report) {
-            start_end_of_report(c, p);
-            return;
-        }
-        if (report.step == 0 && p->is_there) {
-            start_end_of_report(c, p); /* it says that once; this is somebody else's word */
-            return;
-        }
-        if (report.step != 0) {
-            refusal_of_start(report.step, report.error, p->program, p->directory, "oci.exec", &err);
-            start_refuse(c, p, &err);
-            return;
-        }
-        p->is_there = 1;
-    }
-}
-
-static int on_report(sd_event_source *source, int fd, uint32_t ready, void *owner)
-{
-    struct container *c = owner;
-
-    (void) ready;
-    list_for_each(&c->processes, n)
-    {
-        struct process *p = container_of(n, struct process, link);
-
-        if (p->report == source && p->report_fd == fd) {
-            start_settle(c, p);
-            break;
-        }
-    }
-    return 0;
-}
-
-static void on_process(struct container *c, struct process *p, uint32_t wait_status, uint32_t pid,
-                       int os)
-{
-    hcs_error err = HCS_ERROR_INIT;
-
-    if (os == 0 && wait_status == 0 && pid != 0) {
-        p->state = PROCESS_ENTERED;
-        p->pid = pid;
-        if (sd_event_add_io(c->oci->loop, &p->report, p->report_fd, EPOLLIN, on_report, c) < 0) {
-            fail(&err, HCS_E_OUTOFMEMORY, "oci.exec", "no memory to watch a program start");
-            start_refuse(c, p, &err);
-            return;
-        }
-        start_settle(c, p);
-        return;
-    }
-    if (os == 0 && wait_status == 0)
-        fail(&err, HCS_E_FAIL, "oci.exec", "the runtime gave no pid");
-    else
-        exec_failure(c, p, wait_status, os, &err);
-    remove_process_files(c, p->number);
-    process_fail(c, p, &err);
-}
-
 /* ---- ends ---- */
-
-static void process_exited(struct container *c, struct process *p, uint32_t wait_status)
-{
-    hcs_exit report = exit_from_wait_status(wait_status);
-    uint64_t kills = oom_kills(c);
-
-    /* It is dead, so all it had to say is there to be read. */
-    if (p->state == PROCESS_ENTERED)
-        start_settle(c, p);
-    /* Somebody else has its socket, and so there is no end: it was there, and its exit is its own.
-     */
-    if (p->state == PROCESS_ENTERED)
-        start_end_of_report(c, p);
-    if (p->state == PROCESS_RUNS) {
-        report.oom_kills = kills - p->oom_before;
-        tell_process_exit(c, p, &report);
-        return;
-    }
-    channel_ack(c->channel, p->number);
-    process_end_unseen(c, p);
-}
 
 static void on_exited(void *owner, const struct channel_exit *exit)
 {
     struct container *c = owner;
-    struct process *p;
 
     if (exit->number == INIT_NUMBER) {
         c->init_ended = 1;
         c->init_status = exit->wait_status;
         send_held(c);
-        try_end(c);
-        return;
+    } else {
+        process_exited(c, exit->number, exit->wait_status);
     }
-    p = process_find(c, exit->number);
-    if (!p || p->state == PROCESS_ASKED)
-        return;
-    process_exited(c, p, exit->wait_status);
     try_end(c);
 }
 
@@ -484,7 +234,7 @@ static hcs_result run_result(struct container *c, enum runtime_verb verb, uint32
     if (os)
         r = fail_os(err, result_from_errno(os), os, "oci.keeper", "%s", runtime_verb_name(verb));
     else if (wait_status != 0)
-        r = log ? runtime_failure(verb, log, wait_status, err) : no_memory(c, err);
+        r = log ? runtime_failure(verb, log, wait_status, err) : container_no_memory(c, err);
     if (log)
         (void) unlink(log);
     return r;
@@ -496,7 +246,7 @@ static void on_created(struct container *c, uint64_t job, uint32_t wait_status, 
     hcs_error err = HCS_ERROR_INIT;
     hcs_result r = run_result(c, RUNTIME_RUN, wait_status, os, &err);
 
-    remove_file(c, "init.pid");
+    container_remove_file(c, "init.pid");
     if (r >= 0 && pid == 0)
         r = fail(&err, HCS_E_FAIL, "oci.create", "the runtime gave no pid");
     if (r >= 0 && c->system->doc->memory_mb)
@@ -506,7 +256,7 @@ static void on_created(struct container *c, uint64_t job, uint32_t wait_status, 
         c->init_pid = pid;
         c->init_pidfd = pidfd_open(pid, 0);
     }
-    tell_done(c, job, r, &err);
+    container_tell_done(c, job, r, &err);
 }
 
 static void on_signalled(struct container *c, uint64_t job, int os)
@@ -518,7 +268,7 @@ static void on_signalled(struct container *c, uint64_t job, int os)
         r = fail(&err, HCS_E_SYSTEM_ALREADY_STOPPED, "oci", "the container has ended");
     else if (os)
         r = fail_os(&err, result_from_errno(os), os, "oci.keeper", "signal to the container");
-    tell_done(c, job, r, &err);
+    container_tell_done(c, job, r, &err);
 }
 
 static void on_deleted(struct container *c, uint32_t wait_status, int os)
@@ -549,7 +299,7 @@ static void on_done(void *owner, uint32_t tag, uint32_t wait_status, uint32_t pi
         on_signalled(c, job.job, os);
         break;
     case JOB_PROCESS:
-        on_process(c, job.process, wait_status, pid, os);
+        process_answered(c, job.process, wait_status, pid, os);
         break;
     case JOB_DELETE:
         on_deleted(c, wait_status, os);
@@ -578,15 +328,9 @@ void container_fail_jobs(struct container *c, hcs_result code, const char *why)
         job_drop(found);
         process_drop(job.process);
         if (job.what != JOB_DELETE)
-            tell_done(c, job.job, err.code, &err);
+            container_tell_done(c, job.job, err.code, &err);
     }
-    list_for_each(&c->processes, n)
-    {
-        struct process *p = container_of(n, struct process, link);
-
-        if (p->state == PROCESS_ENTERED)
-            process_fail(c, p, &err);
-    }
+    processes_fail(c, &err);
 }
 
 static void end_lost(struct container *c)
@@ -666,6 +410,18 @@ static hcs_result give(struct container *c, struct job *job, const struct runtim
     return r;
 }
 
+hcs_result container_exec(struct container *c, struct process *p, uint64_t job,
+                          const struct runtime_command *command, const int *fds, size_t n_fds,
+                          uint32_t number, hcs_error *err)
+{
+    struct job *j = job_new(c, JOB_PROCESS, job);
+
+    if (!j)
+        return container_no_memory(c, err);
+    j->process = p;
+    return give(c, j, command, fds, n_fds, number, err);
+}
+
 hcs_result container_run(struct container *c, enum job_what what, enum runtime_verb verb,
                          uint64_t job, hcs_error *err)
 {
@@ -674,7 +430,7 @@ hcs_result container_run(struct container *c, enum job_what what, enum runtime_v
     struct job *j = log ? job_new(c, what, job) : NULL;
 
     if (!j)
-        return no_memory(c, err);
+        return container_no_memory(c, err);
     return give(c, j, &command, NULL, 0, 0, err);
 }
 
@@ -691,7 +447,7 @@ static hcs_result write_bundle(struct container *c, const char *bundle, hcs_erro
     hcs_result r;
 
     if (!file)
-        return no_memory(c, err);
+        return container_no_memory(c, err);
     r = dir_make(bundle, 0700, err);
     if (r >= 0)
         r = bundle_config(c->system->doc, &c->oci->found.mode, &c->oci->host, &names, &config, err);
@@ -717,7 +473,7 @@ static hcs_result begin_create(struct container *c, uint64_t job, hcs_error *err
     hcs_result r;
 
     if (!bundle || !log || !pid_file)
-        return no_memory(c, err);
+        return container_no_memory(c, err);
     r = write_bundle(c, bundle, err);
     if (r >= 0)
         r = channel_start(c->oci->loop, c->oci->keeper_program, c->system->run_dir, options,
@@ -726,7 +482,7 @@ static hcs_result begin_create(struct container *c, uint64_t job, hcs_error *err
         return r;
     j = job_new(c, JOB_CREATE, job);
     if (!j)
-        return no_memory(c, err);
+        return container_no_memory(c, err);
     return give(c, j, &command, NULL, 0, INIT_NUMBER, err);
 }
 
@@ -736,16 +492,16 @@ void container_create(struct container *c, uint64_t job)
     hcs_result r = begin_create(c, job, &err);
 
     if (r < 0)
-        tell_done(c, job, r, &err);
+        container_tell_done(c, job, r, &err);
 }
 
 /* Its first process is ours and has been there since it was created; programs may come now. */
 void container_start(struct container *c, uint64_t job)
 {
     hcs_error err = HCS_ERROR_INIT;
-    hcs_result r = check_link(c, &err);
+    hcs_result r = container_check(c, &err);
 
-    tell_done(c, job, r, &err);
+    container_tell_done(c, job, r, &err);
 }
 
 /* A file of /proc of init; NULL when it is gone. */
@@ -794,7 +550,7 @@ static void send_held(struct container *c)
         if (channel_signal(c->channel, job->tag, INIT_NUMBER, SIGTERM, &err) >= 0)
             continue;
         job_drop(job);
-        tell_done(c, number, err.code, &err);
+        container_tell_done(c, number, err.code, &err);
     }
 }
 
@@ -809,13 +565,13 @@ static int on_listen_retry(sd_event_source *source, uint64_t usec, void *owner)
 void container_shut_down(struct container *c, uint64_t job)
 {
     hcs_error err = HCS_ERROR_INIT;
-    hcs_result r = check_link(c, &err);
+    hcs_result r = container_check(c, &err);
     struct job *j = r >= 0 ? job_new(c, JOB_SHUT_DOWN, job) : NULL;
 
     if (r >= 0 && !j)
-        r = no_memory(c, &err);
+        r = container_no_memory(c, &err);
     if (r < 0) {
-        tell_done(c, job, r, &err);
+        container_tell_done(c, job, r, &err);
         return;
     }
     c->asked_shut_down = 1;
@@ -826,11 +582,11 @@ void container_shut_down(struct container *c, uint64_t job)
 void container_terminate(struct container *c, uint64_t job)
 {
     hcs_error err = HCS_ERROR_INIT;
-    hcs_result r = check_link(c, &err);
+    hcs_result r = container_check(c, &err);
     struct job *j = r >= 0 ? job_new(c, JOB_TERMINATE, job) : NULL;
 
     if (r >= 0 && !j)
-        r = no_memory(c, &err);
+        r = container_no_memory(c, &err);
     if (r >= 0)
         r = channel_signal(c->channel, j->tag, INIT_NUMBER, SIGKILL, &err);
     if (r >= 0) {
@@ -839,100 +595,7 @@ void container_terminate(struct container *c, uint64_t job)
     }
     if (j)
         job_drop(j);
-    tell_done(c, job, r, &err);
-}
-
-static hcs_result process_new(struct container *c, uint64_t job, uint32_t number,
-                              const struct doc_process *doc, struct process **out, hcs_error *err)
-{
-    struct process *p = calloc(1, sizeof *p);
-
-    if (!p)
-        return no_memory(c, err);
-    list_init(&p->link);
-    p->number = number;
-    p->job = job;
-    p->report_fd = -1;
-    p->oom_before = oom_kills(c);
-    p->program = strdup(doc->arguments[0]);
-    p->directory = strdup(doc->working_directory ? doc->working_directory : "/");
-    if (!p->program || !p->directory) {
-        process_drop(p);
-        return no_memory(c, err);
-    }
-    list_append(&c->processes, &p->link);
-    *out = p;
-    return HCS_OK;
-}
-
-/* Write process.json and give the exec to the keeper. */
-static hcs_result begin_exec(struct container *c, struct process *p, const struct doc_process *doc,
-                             const int fds[3], hcs_error *err)
-{
-    _cleanup_(free_drop) char *file = container_path(c, "process.%" PRIu32 ".json", p->number);
-    _cleanup_(free_drop) char *log = container_path(c, "process.%" PRIu32 ".log", p->number);
-    _cleanup_(free_drop) char *pid_file = container_path(c, "process.%" PRIu32 ".pid", p->number);
-    _cleanup_(free_drop) char *text = NULL;
-    _cleanup_(fd_drop) int report_fd = -1;
-    int ends[2];
-    struct runtime_command command = {
-        .verb = RUNTIME_EXEC,
-        .name = c->name,
-        .log = log,
-        .process = file,
-        .pid_file = pid_file,
-    };
-    struct job *j;
-    hcs_result r;
-
-    if (!file || !log || !pid_file)
-        return no_memory(c, err);
-    r = bundle_process(doc, &c->oci->host, &text, err);
-    if (r >= 0)
-        r = runtime_write_input(file, text, err);
-    if (r < 0)
-        return r;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-        return fail_os(err, result_from_errno(errno), errno, "oci.exec",
-                       "sockets to see a program start");
-    p->report_fd = ends[0];
-    report_fd = ends[1];
-    j = job_new(c, JOB_PROCESS, p->job);
-    if (!j)
-        return no_memory(c, err);
-    j->process = p;
-    return give(c, j, &command, (const int[]){ fds[0], fds[1], fds[2], report_fd }, 4, p->number,
-                err);
-}
-
-void container_process_create(struct container *c, uint64_t job, uint32_t number,
-                              const struct doc_process *doc, const int fds[3])
-{
-    hcs_error err = HCS_ERROR_INIT;
-    struct process *p = NULL;
-    hcs_result r = check_link(c, &err);
-
-    if (r >= 0)
-        r = process_new(c, job, number, doc, &p, &err);
-    if (r >= 0)
-        r = begin_exec(c, p, doc, fds, &err);
-    if (r >= 0)
-        return;
-    if (p) {
-        remove_process_files(c, number);
-        process_drop(p);
-    }
-    tell_done(c, job, r, &err);
-}
-
-hcs_result container_process_signal(struct container *c, uint32_t number, int signal,
-                                    hcs_error *err)
-{
-    struct process *p = process_find(c, number);
-
-    if (!p || !c->channel)
-        return fail(err, HCS_E_PROCESS_ALREADY_STOPPED, "oci.signal", "the process has exited");
-    return channel_signal(c->channel, 0, number, signal, err);
+    container_tell_done(c, job, r, &err);
 }
 
 void container_settled(struct container *c, uint32_t number)

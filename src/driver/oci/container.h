@@ -1,5 +1,5 @@
-/* container.h - one container of the OCI driver: its life (container.c) and its removal (clean.c).
- */
+/* container.h - one container of the OCI driver: its life (container.c), the programs in it
+ * (process.c) and its removal (clean.c). */
 #ifndef HCS_DRIVER_OCI_CONTAINER_H
 #define HCS_DRIVER_OCI_CONTAINER_H
 
@@ -22,6 +22,7 @@ struct oci {
     char *keeper_program;
     struct oci_host host;
     struct probe_found found; /* runtime and mode */
+    uint64_t start_limit_us;  /* see oci_options */
 };
 
 struct container {
@@ -75,10 +76,6 @@ void container_create(struct container *c, uint64_t job);
 void container_start(struct container *c, uint64_t job);
 void container_shut_down(struct container *c, uint64_t job);
 void container_terminate(struct container *c, uint64_t job);
-void container_process_create(struct container *c, uint64_t job, uint32_t number,
-                              const struct doc_process *doc, const int fds[3]);
-_must_use_ hcs_result container_process_signal(struct container *c, uint32_t number, int signal,
-                                               hcs_error *err);
 void container_settled(struct container *c, uint32_t number);
 void container_drop(struct container *c);
 
@@ -89,8 +86,38 @@ _must_use_ hcs_result container_run(struct container *c, enum job_what what, enu
 /* Answer everything the keeper has not: @code, @why. */
 void container_fail_jobs(struct container *c, hcs_result code, const char *why);
 
+/* Ask the keeper to run the exec of @p; the answer goes to process_answered(). */
+_must_use_ hcs_result container_exec(struct container *c, struct process *p, uint64_t job,
+                                     const struct runtime_command *command, const int *fds,
+                                     size_t n_fds, uint32_t number, hcs_error *err);
+
+/* Whether there is anybody to ask. */
+_must_use_ hcs_result container_check(const struct container *c, hcs_error *err);
+
+void container_tell_done(struct container *c, uint64_t job, hcs_result result,
+                         const hcs_error *err);
+hcs_result container_no_memory(const struct container *c, hcs_error *err);
+uint64_t container_oom_kills(const struct container *c);
+
+/* Remove a file of the run directory, if it is there. */
+void container_remove_file(const struct container *c, const char *name);
+
 /* Owned path of a file in the run directory; NULL when out of memory. */
 char *container_path(const struct container *c, const char *format, ...) _printf_(2, 3);
+
+/* process.c */
+void container_process_create(struct container *c, uint64_t job, uint32_t number,
+                              const struct doc_process *doc, const int fds[3]);
+_must_use_ hcs_result container_process_signal(struct container *c, uint32_t number, int signal,
+                                               hcs_error *err);
+void process_answered(struct container *c, struct process *p, uint32_t wait_status, uint32_t pid,
+                      int os); /* JOB_PROCESS is answered */
+void process_exited(struct container *c, uint32_t number, uint32_t wait_status);
+void processes_end(struct container *c); /* the container has ended, and whoever is in the list */
+void processes_fail(struct container *c,
+                    hcs_error *err);  /* nobody will say any more whether they start */
+void process_drop(struct process *p); /* NULL is allowed */
+void processes_drop(struct container *c);
 
 /* clean.c */
 void clean_begin(struct container *c, uint64_t job);

@@ -15,6 +15,8 @@
 #include "leftover.h"
 #include "probe.h"
 
+#define START_LIMIT_US 10000000
+
 static struct oci *oci_of(struct driver *d)
 {
     return container_of(d, struct oci, driver);
@@ -207,6 +209,7 @@ hcs_result oci_new(sd_event *loop, const struct oci_options *options, struct dri
         return fail(err, HCS_E_OUTOFMEMORY, "oci.new", "no memory for the driver");
     oci->driver.ops = &oci_ops;
     oci->loop = sd_event_ref(loop);
+    oci->start_limit_us = options->start_limit_us ? options->start_limit_us : START_LIMIT_US;
     oci->keeper_program = strdup(options->keeper_program);
     r = oci->keeper_program ? probe_host(&oci->host, err)
                             : fail(err, HCS_E_OUTOFMEMORY, "oci.new", "no memory for the driver");

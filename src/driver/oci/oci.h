@@ -9,6 +9,10 @@ struct oci_options {
         *keeper_program; /* absolute path of the static hcs-keeper; also the init of containers */
     const char *runtime_opt; /* path or name to insist on; NULL: crun, then runc */
     const char *state_dir;   /* absolute, private: the runtime's --root lives below it */
+
+    /* How long something that the runtime has started may take to become the program; then it is
+     * seen whether it did, and if not it is killed.  0: ten seconds. */
+    uint64_t start_limit_us;
 };
 
 /* Find a runtime and a mode by really running `true`; blocks, at start-up only.  Fails, with every

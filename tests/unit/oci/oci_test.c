@@ -386,6 +386,18 @@ static void lose_keeper(const struct box *b)
     assert_int_equal(kill(lost_keeper, SIGKILL), 0);
 }
 
+static struct oci_options options_of_test(void)
+{
+    /* a keeper that sanitizers made dynamic cannot be an init: HCS_TEST_KEEPER names a static one
+     */
+    const char *keeper = getenv("HCS_TEST_KEEPER");
+
+    return (struct oci_options){
+        .keeper_program = keeper ? keeper : KEEPER,
+        .runtime_opt = getenv("OCI_TEST_RUNTIME"),
+    };
+}
+
 /* ---- tests ---- */
 
 static void exit_code_is_the_programs_own(void **state)
@@ -590,6 +602,186 @@ static void signal_reaches_the_process(void **state)
     assert_int_equal(wait_for(SEEN_PROCESS_EXITED, number)->report.signal, SIGUSR1);
     assert_int_equal(driver->ops->process_signal(driver, &b.system, number, SIGUSR1, NULL),
                      HCS_E_PROCESS_ALREADY_STOPPED);
+    box_end(&b);
+}
+
+/* ---- a program whose start nobody hears the end of ---- */
+
+/* A runtime that leaves somebody behind who has the report's descriptor: nothing shows its end. */
+static char thief[128];
+static struct driver *thieves; /* over it */
+
+static void driver_of_thieves_begin(const char *redirection)
+{
+    struct oci_options options = options_of_test();
+    hcs_error err = HCS_ERROR_INIT;
+    char state_dir[160];
+    FILE *file;
+
+    snprintf(thief, sizeof thief, "%s/thief", directory);
+    snprintf(state_dir, sizeof state_dir, "%s/thief.state", directory);
+    file = fopen(thief, "w");
+    assert_non_null(file);
+    fprintf(file,
+            "#!/bin/sh\n"
+            "[ -S /proc/self/fd/3 ] || exec %s \"$@\"\n"
+            "sleep 1000 <&- >&- 2>&- &\n"
+            "exec %s \"$@\" %s\n",
+            options.runtime_opt, options.runtime_opt, redirection);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(thief, 0755), 0);
+    options.runtime_opt = thief;
+    options.state_dir = state_dir;
+    options.start_limit_us = 300000;
+    if (oci_new(loop, &options, &thieves, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+/* The tests' driver is another one meanwhile. */
+static void swap_drivers(void)
+{
+    struct driver *other = thieves;
+
+    thieves = driver;
+    driver = other;
+}
+
+static void thieves_begin(struct box *b, const char *redirection)
+{
+    box_begin(b, ""); /* skips where nothing runs */
+    driver_of_thieves_begin(redirection);
+    swap_drivers();
+    assert_good(box_create(b));
+    box_start(b);
+}
+
+static void thieves_end(struct box *b)
+{
+    box_end(b);
+    swap_drivers();
+    thieves->ops->drop(thieves);
+}
+
+static void stolen_report_loses_no_exit(void **state)
+{
+    struct box b;
+    uint32_t number;
+    uint64_t job;
+
+    (void) state;
+    thieves_begin(&b, "");
+    number = box_give(&b, "{\"CommandArgs\":[\"sh\",\"-c\",\"exit 42\"]}", NULL, &job);
+    wait_for(SEEN_PROCESS_EXITED, number);
+    assert_non_null(find_seen(SEEN_STARTED, job));
+    assert_int_equal(find_seen(SEEN_PROCESS_EXITED, number)->report.how, HCS_EXIT_CODE);
+    assert_int_equal(find_seen(SEEN_PROCESS_EXITED, number)->report.code, 42);
+    thieves_end(&b);
+}
+
+static void stolen_report_holds_up_no_start(void **state)
+{
+    struct box b;
+    uint32_t number;
+    uint64_t job;
+
+    (void) state;
+    thieves_begin(&b, "");
+    number = box_give(&b, "{\"CommandArgs\":[\"sleep\",\"1000\"]}", NULL, &job);
+    wait_for(SEEN_STARTED, job);
+    assert_int_equal(driver->ops->process_signal(driver, &b.system, number, SIGUSR1, NULL), HCS_OK);
+    assert_int_equal(wait_for(SEEN_PROCESS_EXITED, number)->report.signal, SIGUSR1);
+    thieves_end(&b);
+}
+
+/* Whether a process of this machine has @argument. */
+static int is_running(const char *argument)
+{
+    DIR *d = opendir("/proc");
+    const struct dirent *e;
+    int found = 0;
+
+    assert_non_null(d);
+    while (!found && (e = readdir(d)) != NULL) {
+        char path[300], text[400];
+        ssize_t n = -1;
+        int fd;
+
+        snprintf(path, sizeof path, "/proc/%s/cmdline", e->d_name);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd >= 0) {
+            n = read(fd, text, sizeof text);
+            close(fd);
+        }
+        found = n > 0 && memmem(text, (size_t) n, argument, strlen(argument)) != NULL;
+    }
+    closedir(d);
+    return found;
+}
+
+static void wait_until_gone(const char *argument)
+{
+    uint64_t deadline = clock_monotonic_ns() + WAIT_NS;
+
+    while (is_running(argument)) {
+        if (clock_monotonic_ns() > deadline)
+            fail_msg("a process with %s runs on", argument);
+        assert_true(sd_event_run(loop, 1000) >= 0);
+    }
+}
+
+/* It runs, but nobody has said that it is the program: it could be the runtime's last step. */
+static void what_was_never_reached_is_refused_and_killed(void **state)
+{
+    char argument[40], parameters[120];
+    struct box b;
+    const struct seen *n;
+    uint64_t job;
+
+    (void) state;
+    thieves_begin(&b, "3</dev/null");
+    snprintf(argument, sizeof argument, "never-%d", getpid());
+    snprintf(parameters, sizeof parameters,
+             "{\"CommandArgs\":[\"sh\",\"-c\",\"sleep 1000; true\",\"%s\"]}", argument);
+    (void) box_give(&b, parameters, NULL, &job);
+    n = wait_for(SEEN_DONE, job);
+    assert_int_equal(n->result, HCS_E_OPERATION_TIMEOUT);
+    assert_non_null(strstr(n->err.text, "'sh' was not executed within 300 ms"));
+    wait_until_gone(argument);
+    thieves_end(&b);
+}
+
+int __real_sd_event_add_io(sd_event *e, sd_event_source **out, int fd, uint32_t events,
+                           sd_event_io_handler_t handler, void *userdata);
+int __wrap_sd_event_add_io(sd_event *e, sd_event_source **out, int fd, uint32_t events,
+                           sd_event_io_handler_t handler, void *userdata);
+
+static int no_more_watches;
+
+int __wrap_sd_event_add_io(sd_event *e, sd_event_source **out, int fd, uint32_t events,
+                           sd_event_io_handler_t handler, void *userdata)
+{
+    if (no_more_watches)
+        return -ENOMEM;
+    return __real_sd_event_add_io(e, out, fd, events, handler, userdata);
+}
+
+static void program_that_cannot_be_watched_is_killed(void **state)
+{
+    char argument[40], parameters[120];
+    struct box b;
+    uint64_t job;
+
+    (void) state;
+    box_run(&b, "");
+    snprintf(argument, sizeof argument, "unwatched-%d", getpid());
+    snprintf(parameters, sizeof parameters,
+             "{\"CommandArgs\":[\"sh\",\"-c\",\"sleep 1000; true\",\"%s\"]}", argument);
+    no_more_watches = 1;
+    (void) box_give(&b, parameters, NULL, &job);
+    assert_int_equal(wait_for(SEEN_DONE, job)->result, HCS_E_OUTOFMEMORY);
+    no_more_watches = 0;
+    wait_until_gone(argument);
+    assert_null(find_seen(SEEN_STARTED, job));
     box_end(&b);
 }
 
@@ -859,13 +1051,7 @@ static int make_root(void)
 
 static int set_up(void **state)
 {
-    /* a keeper that sanitizers made dynamic cannot be an init: HCS_TEST_KEEPER names a static one
-     */
-    const char *keeper = getenv("HCS_TEST_KEEPER");
-    struct oci_options options = {
-        .keeper_program = keeper ? keeper : KEEPER,
-        .runtime_opt = getenv("OCI_TEST_RUNTIME"),
-    };
+    struct oci_options options = options_of_test();
     hcs_error err = HCS_ERROR_INIT;
     char state_dir[128];
 
@@ -910,6 +1096,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(shut_down_right_after_start_is_not_lost),
         cmocka_unit_test(end_that_nobody_asked_for_is_unexpected),
         cmocka_unit_test(signal_reaches_the_process),
+        cmocka_unit_test(stolen_report_loses_no_exit),
+        cmocka_unit_test(stolen_report_holds_up_no_start),
+        cmocka_unit_test(what_was_never_reached_is_refused_and_killed),
+        cmocka_unit_test(program_that_cannot_be_watched_is_killed),
         cmocka_unit_test(many_programs_in_flight_do_not_mix),
         cmocka_unit_test(run_directory_keeps_no_files_of_processes),
         cmocka_unit_test(refused_program_leaves_no_exit_record),
