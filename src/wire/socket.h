@@ -73,4 +73,8 @@ ssize_t socket_send(os_socket s, const void *bytes, size_t n, const int *fds, si
  * negative error of the system. */
 ssize_t socket_receive(os_socket s, void *bytes, size_t n, int fds[SOCKET_FDS_MAX], int *out_n_fds);
 
+/* Close one of these, unless negative.  Waits for nobody, whatever its sender has made of it:
+ * closing a socket that lingers would wait for its peer. */
+void socket_drop_fd(int *fd);
+
 #endif

@@ -116,12 +116,15 @@ ssize_t socket_send(os_socket s, const void *bytes, size_t n, const int *fds, si
     return sent >= 0 ? sent : errno == EWOULDBLOCK ? -EAGAIN : -errno;
 }
 
-/* Closing a socket that lingers waits for its peer, and who sent it may want just that. */
-static void no_linger(int fd)
+/* Who sent it may make it linger at any time while he has it too, so it is undone last thing; and
+ * then nobody else has it, or this is not what closes it. */
+void socket_drop_fd(int *fd)
 {
     const struct linger off = { 0 };
 
-    (void) setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof off);
+    if (*fd >= 0)
+        (void) setsockopt(*fd, SOL_SOCKET, SO_LINGER, &off, sizeof off);
+    fd_drop(fd);
 }
 
 /* Take the descriptors of @header into @fds.  Returns how many; -1 when some were lost or
@@ -141,11 +144,10 @@ static int header_fds(struct msghdr *header, int fds[SOCKET_FDS_MAX])
             int fd;
 
             memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-            no_linger(fd);
             if (n < SOCKET_FDS_MAX) {
                 fds[n++] = fd;
             } else {
-                fd_drop(&fd);
+                socket_drop_fd(&fd);
                 lost = true;
             }
         }
@@ -153,7 +155,7 @@ static int header_fds(struct msghdr *header, int fds[SOCKET_FDS_MAX])
     if (!lost)
         return n;
     while (n > 0)
-        fd_drop(&fds[--n]);
+        socket_drop_fd(&fds[--n]);
     return -1;
 }
 

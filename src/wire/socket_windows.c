@@ -126,3 +126,8 @@ ssize_t socket_receive(os_socket s, void *bytes, size_t n, int fds[SOCKET_FDS_MA
         return got;
     return WSAGetLastError() == WSAEWOULDBLOCK ? -EAGAIN : -WSAGetLastError();
 }
+
+void socket_drop_fd(int *fd)
+{
+    fd_drop(fd); /* none is ever received */
+}

@@ -85,7 +85,7 @@ void varlink_message_done(struct varlink_message *m)
     assert(m);
     json_decref(m->json);
     for (size_t i = 0; i < m->n_fds; i++)
-        fd_drop(&m->fds[i]);
+        socket_drop_fd(&m->fds[i]);
     varlink_message_init(m);
 }
 
@@ -134,7 +134,7 @@ static void output_discard(struct varlink *v)
 static void input_discard(struct varlink *v)
 {
     for (size_t i = 0; i < v->n_in_fds; i++)
-        fd_drop(&v->in_fds[i].fd);
+        socket_drop_fd(&v->in_fds[i].fd);
     v->n_in_fds = 0;
     buf_done(&v->in);
     v->in_start = v->in_scanned = 0;
@@ -271,7 +271,7 @@ static void input_fds(struct varlink *v, int fds[VARLINK_FDS_MAX], int n)
         return;
     if (n < 0 || fds_of_message(v, last) + (size_t) n > VARLINK_FDS_MAX) {
         while (n > 0)
-            fd_drop(&fds[--n]);
+            socket_drop_fd(&fds[--n]);
         connection_break(v, fail(&v->broken_error, HCS_E_PROTOCOL_ERROR, "varlink.receive",
                                  "a message with more than %d file descriptors, or more than this "
                                  "process may open",
@@ -396,7 +396,7 @@ hcs_result varlink_take(struct varlink *v, struct varlink_message *out, hcs_erro
         if (r == HCS_OK)
             out->fds[out->n_fds++] = v->in_fds[i].fd;
         else
-            fd_drop(&v->in_fds[i].fd);
+            socket_drop_fd(&v->in_fds[i].fd);
     }
     input_advance(v);
     return r < 0 ? r : 1;

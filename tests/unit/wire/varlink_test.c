@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fd.h"
 #include "varlink.h"
 
@@ -233,6 +235,84 @@ static void fds_stay_with_their_message(void **state)
 {
     (void) state;
     in_all_pieces(fds);
+}
+
+/* ---- descriptors that hold up whoever closes them ---- */
+
+#define LINGER_S 30
+#define AT_ONCE_NS UINT64_C(5000000000)
+
+static void make_linger(int fd)
+{
+    const struct linger on = { 1, LINGER_S };
+
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &on, sizeof on), 0);
+}
+
+/* A TCP connection with more to send than its peer, at @out_peer, will read: closing it waits. */
+static int lingering_socket(int *out_peer)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof at;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    static const char bytes[65536];
+
+    assert_int_equal(bind(listener, (struct sockaddr *) &at, size), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *) &at, &size), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *) &at, size), 0);
+    *out_peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(*out_peer >= 0);
+    close(listener);
+    while (send(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+        ;
+    make_linger(fd);
+    return fd;
+}
+
+/* A connection that is dropped with the message in it, whole or not; or the message is done with.
+ */
+enum drop { DROP_MESSAGE, DROP_UNTAKEN };
+
+static void expect_prompt_drop(enum drop how, bool again)
+{
+    struct varlink_message m;
+    struct pair p;
+    uint64_t begin;
+    int peer, fd = lingering_socket(&peer);
+
+    pair_make(&p, IN_MAX);
+    send_fds(p.a, "{\"n\":1}", &fd, 1);
+    varlink_message_init(&m);
+    assert_int_equal(take(&p, &m, NULL), 1);
+    assert_int_equal(m.n_fds, 1);
+    if (how == DROP_UNTAKEN) {
+        varlink_message_done(&m);
+        send_fds(p.a, "{\"n\":2}", &fd, 1);
+        while (varlink_unsent(p.a) > 0)
+            assert_int_equal(varlink_process(p.a, NULL), HCS_OK);
+        assert_int_equal(varlink_process(p.b, NULL), HCS_OK);
+    }
+    varlink_drop(p.a); /* and what it has sent */
+    p.a = NULL;
+    if (again)
+        make_linger(fd); /* its sender still has it */
+    fd_drop(&fd);
+    begin = clock_monotonic_ns();
+    varlink_message_done(&m);
+    pair_drop(&p);
+    assert_true(clock_monotonic_ns() - begin < AT_ONCE_NS);
+    close(peer);
+}
+
+static void passed_socket_that_lingers_holds_nobody_up(void **state)
+{
+    (void) state;
+    expect_prompt_drop(DROP_MESSAGE, false);
+    expect_prompt_drop(DROP_MESSAGE, true);
+    expect_prompt_drop(DROP_UNTAKEN, false);
+    expect_prompt_drop(DROP_UNTAKEN, true);
 }
 
 /* The same with messages as large as a read, so that reads end in the middle of pieces. */
@@ -746,6 +826,7 @@ int main(void)
         cmocka_unit_test(messages_come_in_order),
         cmocka_unit_test(fds_stay_with_their_message),
         cmocka_unit_test(fds_stay_with_large_messages),
+        cmocka_unit_test(passed_socket_that_lingers_holds_nobody_up),
         cmocka_unit_test(peer_that_closes_in_a_message_is_an_error),
         cmocka_unit_test(last_words_of_a_peer_are_heard),
         cmocka_unit_test(message_of_the_limit_passes_and_one_more_does_not),
