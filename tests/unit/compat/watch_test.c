@@ -212,9 +212,9 @@ static unsigned running_in(struct recorder *r)
 {
     unsigned n;
 
-    pthread_mutex_lock(&r->lock);
+    monitor_enter(&r->monitor);
     n = r->running;
-    pthread_mutex_unlock(&r->lock);
+    monitor_leave(&r->monitor);
     return n;
 }
 
