@@ -336,7 +336,7 @@ static void a_handle_of_the_users_own_is_refused(void **state)
     stdio.out = 1;
 #endif
     FAILS(hcs_process_create(home, hang, &stdio, &process, NULL, &err), HCS_E_WIN32_NOT_SUPPORTED);
-    SAYS("standard out");
+    SAYS("stdout is a handle of the caller");
     assert_null(process);
 }
 
