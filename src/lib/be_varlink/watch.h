@@ -45,6 +45,7 @@ struct watch {
 #ifdef _WIN32
     hcs_pollable other; /* event of the other's watch; NULL: there is none */
     void *other_wait;   /* the system's, which sets ours when it is set, once */
+    uint64_t number;    /* by which it knows us */
     atomic_int other_came;
 #endif
 };

@@ -9,6 +9,8 @@
 
 #include "deadline.h"
 #include "err.h"
+#include "idtab.h"
+#include "lock.h"
 
 static bool socket_wait_until(os_socket s, short events, uint64_t deadline)
 {
@@ -48,8 +50,8 @@ bool link_wait(const struct varlink *link, uint64_t deadline)
     return socket_wait_until(varlink_fd(link), varlink_events(link), deadline);
 }
 
-/* Reading is not shut down: Winsock would drop what has come and was not read.  The service hangs up
- * when it sees this, so there is an end. */
+/* Reading is not shut down: Winsock would drop what has come and was not read.  The service hangs
+ * up when it sees this, so there is an end. */
 void link_hang_up(const struct varlink *link)
 {
     socket_end_output(varlink_fd(link));
@@ -130,30 +132,77 @@ void watch_forget(struct watch *w)
 }
 
 /* A socket sets one event at most, so what the other one says is passed on by a thread of the
- * system, once: the other's event may stay set for good. */
-static VOID CALLBACK other_came(PVOID watch, BOOLEAN timed_out)
-{
-    struct watch *w = watch;
+ * system, once: the other's event may stay set for good.  It may come when its wait has been taken
+ * back, whatever is promised: Wine's does.  So it has a number of the watch, and finds nothing
+ * then.
+ */
+static struct {
+    struct lock lock;
+    struct idtab watches;
+} others;
 
-    (void) timed_out;
-    atomic_store(&w->other_came, 1);
-    SetEvent(w->both);
+__attribute__((constructor)) static void others_begin(void)
+{
+    lock_init(&others.lock);
+    idtab_init(&others.watches);
 }
 
+static VOID CALLBACK other_came(PVOID number, BOOLEAN timed_out)
+{
+    struct watch *w;
+
+    (void) timed_out;
+    lock_take(&others.lock);
+    w = idtab_find(&others.watches, (uint64_t) (uintptr_t) number);
+    if (w) {
+        atomic_store(&w->other_came, 1);
+        SetEvent(w->both);
+    }
+    lock_give(&others.lock);
+}
+
+static int other_number(struct watch *w)
+{
+    hcs_result r;
+
+    lock_take(&others.lock);
+    r = idtab_add(&others.watches, w, &w->number);
+    lock_give(&others.lock);
+    return r < 0 ? -1 : 0;
+}
+
+static void other_forget(struct watch *w)
+{
+    lock_take(&others.lock);
+    idtab_remove(&others.watches, w->number);
+    lock_give(&others.lock);
+}
+
+/* Not in the thread that waits: Wine's may fall over its own list when such a wait is taken back at
+ * the moment it is over. */
 static int other_wait(struct watch *w)
 {
     atomic_store(&w->other_came, 0);
-    if (RegisterWaitForSingleObject(&w->other_wait, w->other, other_came, w, INFINITE,
-                                    WT_EXECUTEINWAITTHREAD | WT_EXECUTEONLYONCE))
+    w->other_wait = NULL;
+    if (other_number(w) < 0) {
+        SetLastError(ERROR_NOT_ENOUGH_MEMORY);
+        return -1;
+    }
+    if (RegisterWaitForSingleObject(&w->other_wait, w->other, other_came,
+                                    (PVOID) (uintptr_t) w->number, INFINITE,
+                                    WT_EXECUTEDEFAULT | WT_EXECUTEONLYONCE))
         return 0;
     w->other_wait = NULL;
+    other_forget(w);
     return -1;
 }
 
 static void other_end(struct watch *w)
 {
-    if (w->other_wait)
-        UnregisterWaitEx(w->other_wait, INVALID_HANDLE_VALUE);
+    if (!w->other_wait)
+        return;
+    other_forget(w);
+    UnregisterWaitEx(w->other_wait, INVALID_HANDLE_VALUE);
     w->other_wait = NULL;
 }
 
