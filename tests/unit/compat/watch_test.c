@@ -225,7 +225,7 @@ static void stay_for_another(struct recorder *r, HCS_EVENT *event)
 
     (void) event;
     while (running_in(r) < 2 && clock_monotonic_ns() < until)
-        sched_yield();
+        thread_yield();
 }
 
 static void callbacks_of_one_handle_do_not_overlap(void **state)
