@@ -19,6 +19,12 @@ static inline int pollable_is_ready(hcs_pollable pollable, int timeout_ms)
     return WaitForSingleObject(pollable, (DWORD) timeout_ms) == WAIT_OBJECT_0;
 }
 
+/* Whether what was sent to us shows: here a moment later. */
+static inline int pollable_shows(hcs_pollable pollable)
+{
+    return pollable_is_ready(pollable, 60000);
+}
+
 static inline int end_is_socket(hcs_pollable end)
 {
     int type, size = sizeof type;
@@ -85,6 +91,12 @@ static inline int pollable_is_ready(hcs_pollable pollable, int timeout_ms)
     struct pollfd p = { .fd = pollable, .events = POLLIN };
 
     return poll(&p, 1, timeout_ms) == 1;
+}
+
+/* Whether what was sent to us shows: at once. */
+static inline int pollable_shows(hcs_pollable pollable)
+{
+    return pollable_is_ready(pollable, 0);
 }
 
 static inline int end_write(hcs_pollable end, const void *bytes, int n)

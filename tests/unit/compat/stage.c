@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "hcs/hcs.h"
-#include "place.h"
 #include "process.h"
 
 #define SYSTEM                                                                                     \
@@ -176,36 +175,12 @@ static void release(struct stage *s)
 
 /* ---- what the test says ---- */
 
-#ifdef _WIN32
-
-static void service_begin(struct stage *s, char *address, size_t size)
-{
-    struct loopback at = { 0 };
-    char line[40];
-
-    service_start_tcp(&s->service, handle, &at);
-    snprintf(line, sizeof line, "%u abcdef\n", at.port);
-    place_write_token(s->service.path, line);
-    process_set_variable("HCS_TOKEN_FILE", s->service.path);
-    snprintf(address, size, "tcp:127.0.0.1:%u", at.port);
-}
-
-#else
-
-static void service_begin(struct stage *s, char *address, size_t size)
-{
-    service_start(&s->service, handle);
-    snprintf(address, size, "unix:%s", s->service.path);
-}
-
-#endif
-
 void stage_begin(struct stage *s)
 {
     char address[120];
 
     memset(s, 0, sizeof *s);
-    service_begin(s, address, sizeof address);
+    service_start_here(&s->service, handle, address, sizeof address);
     process_set_variable("HCS_HOST", address);
     process_set_variable("HCS_HCSD", "/no/such/hcsd"); /* for who finds the service gone */
 }

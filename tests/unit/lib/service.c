@@ -8,6 +8,9 @@
 
 #include "fd.h"
 #include "place.h"
+#ifdef _WIN32
+#include "process.h"
+#endif
 #include "thread.h"
 
 struct service_thread {
@@ -169,6 +172,26 @@ void service_start(struct service *s, service_handler *handler)
     place_make(s->directory, sizeof(s->directory));
     snprintf(s->path, sizeof(s->path), "%s/sock", s->directory);
     service_begin(s, place_listen(s->path));
+}
+
+void service_start_here(struct service *s, service_handler *handler, char *address, size_t size)
+{
+    service_start(s, handler);
+    snprintf(address, size, "unix:%s", s->path);
+}
+
+#else
+
+void service_start_here(struct service *s, service_handler *handler, char *address, size_t size)
+{
+    struct loopback at = { 0 };
+    char line[40];
+
+    service_start_tcp(s, handler, &at);
+    snprintf(line, sizeof line, "%u abcdef\n", at.port);
+    place_write_token(s->path, line);
+    process_set_variable("HCS_TOKEN_FILE", s->path);
+    snprintf(address, size, "tcp:127.0.0.1:%u", at.port);
 }
 
 #endif

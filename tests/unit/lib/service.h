@@ -45,6 +45,10 @@ void service_start(struct service *s, service_handler *handler);
 #endif
 void service_stop(struct service *s);
 
+/* One of these two, as the system has it; @address is what hcs_host_open() takes, and the token
+ * file is in the environment. */
+void service_start_here(struct service *s, service_handler *handler, char *address, size_t size);
+
 /* The same at a port of the loopback; @at learns which.  The path is for a token file. */
 void service_start_tcp(struct service *s, service_handler *handler, struct loopback *at);
 

@@ -9,15 +9,14 @@
 
 #include <stdbool.h>
 
-#include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "hcs/hcs.h"
+#include "pollable.h"
 #include "service.h"
+#include "thread.h"
 
 #define READY "{\"ready\":{\"log\":\"l\",\"after\":3}}"
 #define SYSTEM                                                                                     \
@@ -58,13 +57,15 @@ static void handle(struct service *s, struct client *c, const char *method,
 
 static int setup(void **state)
 {
+    char address[120];
+
     (void) state;
     first_answer = NULL;
     creator = NULL;
     reader = NULL;
     n_subscribed = 0;
-    service_start(&service, handle);
-    return hcs_host_open(service.path, &host, NULL) == HCS_OK ? 0 : -1;
+    service_start_here(&service, handle, address, sizeof address);
+    return hcs_host_open(address, &host, NULL) == HCS_OK ? 0 : -1;
 }
 
 static int teardown(void **state)
@@ -198,16 +199,14 @@ static void expect_nothing_yet(hcs_stream *stream)
 
 static bool readable(const hcs_stream *stream)
 {
-    struct pollfd p = { .fd = hcs_stream_pollable(stream), .events = POLLIN };
-
-    return poll(&p, 1, 0) == 1;
+    return pollable_is_ready(hcs_stream_pollable(stream), 0);
 }
 
 static void expect_end(hcs_stream *stream, const char *detail)
 {
     hcs_event event;
 
-    assert_true(readable(stream));
+    assert_true(pollable_shows(hcs_stream_pollable(stream)));
     event = next(stream);
     assert_int_equal(event.kind, HCS_EVENT_END);
     assert_string_equal(event.detail, detail);
@@ -278,7 +277,7 @@ static void it_begins_with_a_system_that_is_being_created(void **state)
     expect_nothing_yet(stream);
     assert_int_equal(subscribed(), 0);
     service_do(&service, work_created, NULL);
-    assert_true(readable(stream));
+    assert_true(pollable_shows(hcs_stream_pollable(stream)));
     expect_nothing_yet(stream);
     wait_subscribed("{\"from\":\"beginning\",\"incarnation\":77,\"systemId\":\"s\"}");
     say_event(4);
@@ -300,7 +299,7 @@ static void it_wakes_when_another_has_taken_the_answer(void **state)
     assert_int_equal(hcs_op_wait(op, -1, NULL), HCS_OK);
     hcs_op_close(op);
     assert_int_equal(hcs_system_start(system, NULL, NULL), HCS_OK);
-    assert_true(readable(stream));
+    assert_true(pollable_shows(hcs_stream_pollable(stream)));
     expect_nothing_yet(stream);
     wait_subscribed("{\"from\":\"beginning\",\"incarnation\":77,\"systemId\":\"s\"}");
     say_event(4);
@@ -335,7 +334,7 @@ static void creation_that_nobody_has_seen_to_be_done_is_not(void **state)
     (void) state;
     service_do(&service, work_created, NULL);
     stream = stream_opened(system);
-    assert_true(readable(stream));
+    assert_true(pollable_shows(hcs_stream_pollable(stream)));
     expect_nothing_yet(stream);
     wait_subscribed("{\"from\":\"beginning\",\"incarnation\":77,\"systemId\":\"s\"}");
     hcs_op_close(op);
@@ -497,13 +496,35 @@ static void handle_may_be_closed_before_the_service_is_ready(void **state)
     hcs_stream_close(stream);
 }
 
-static void *read_main(void *context)
-{
-    hcs_event event = HCS_EVENT_INIT;
-    hcs_result r = hcs_stream_next(context, -1, &event, NULL);
+struct reading {
+    hcs_stream *stream;
+    thread thread;
+    int good;
+};
 
-    return (void *) (intptr_t) (r == HCS_OK && event.kind == HCS_EVENT_END &&
-                                strcmp(event.detail, ORPHANED) == 0);
+THREAD_FUNCTION(read_main, context)
+{
+    struct reading *reading = context;
+    hcs_event event = HCS_EVENT_INIT;
+    hcs_result r = hcs_stream_next(reading->stream, -1, &event, NULL);
+
+    reading->good =
+        r == HCS_OK && event.kind == HCS_EVENT_END && strcmp(event.detail, ORPHANED) == 0;
+    THREAD_RETURN;
+}
+
+static void reading_begin(struct reading *reading, hcs_stream *take_stream)
+{
+    reading->stream = take_stream;
+    reading->good = 0;
+    thread_start(&reading->thread, read_main, reading);
+}
+
+static void reading_end(struct reading *reading)
+{
+    thread_join(reading->thread);
+    assert_true(reading->good);
+    hcs_stream_close(reading->stream);
 }
 
 static void closing_the_handle_wakes_its_readers(void **state)
@@ -513,21 +534,13 @@ static void closing_the_handle_wakes_its_readers(void **state)
     (void) state;
     for (int turn = 0; turn < 60; turn++) {
         hcs_system *system = system_opened();
-        hcs_stream *streams[N];
-        pthread_t threads[N];
+        struct reading readings[N];
 
-        for (int i = 0; i < N; i++) {
-            streams[i] = stream_opened(system);
-            assert_int_equal(pthread_create(&threads[i], NULL, read_main, streams[i]), 0);
-        }
+        for (int i = 0; i < N; i++)
+            reading_begin(&readings[i], stream_opened(system));
         hcs_system_close(system);
-        for (int i = 0; i < N; i++) {
-            void *good = NULL;
-
-            pthread_join(threads[i], &good);
-            assert_non_null(good);
-            hcs_stream_close(streams[i]);
-        }
+        for (int i = 0; i < N; i++)
+            reading_end(&readings[i]);
     }
 }
 
@@ -537,26 +550,22 @@ static void readers_of_a_system_that_is_being_created_wake_too(void **state)
     for (int turn = 0; turn < 60; turn++) {
         hcs_op *op = NULL;
         hcs_system *system = system_begun(&op);
-        hcs_stream *stream = stream_opened(system);
-        pthread_t thread;
-        void *good = NULL;
+        struct reading reading;
 
-        assert_int_equal(pthread_create(&thread, NULL, read_main, stream), 0);
+        reading_begin(&reading, stream_opened(system));
         if (turn % 2)
             service_do(&service, work_created, NULL);
         hcs_system_close(system);
-        pthread_join(thread, &good);
-        assert_non_null(good);
-        hcs_stream_close(stream);
+        reading_end(&reading);
         hcs_op_close(op);
         creator = NULL;
     }
 }
 
-static void *close_main(void *context)
+THREAD_FUNCTION(close_main, stream)
 {
-    hcs_stream_close(context);
-    return NULL;
+    hcs_stream_close(stream);
+    THREAD_RETURN;
 }
 
 static void handle_and_streams_are_closed_in_any_order(void **state)
@@ -566,21 +575,20 @@ static void handle_and_streams_are_closed_in_any_order(void **state)
     (void) state;
     for (int turn = 0; turn < 100; turn++) {
         hcs_system *system = system_opened();
-        pthread_t threads[N];
+        thread threads[N];
 
         for (int i = 0; i < N; i++)
-            assert_int_equal(pthread_create(&threads[i], NULL, close_main, stream_opened(system)),
-                             0);
+            thread_start(&threads[i], close_main, stream_opened(system));
         hcs_system_close(system);
         for (int i = 0; i < N; i++)
-            pthread_join(threads[i], NULL);
+            thread_join(threads[i]);
     }
 }
 
-static void *end_main(void *context)
+THREAD_FUNCTION(end_main, stream)
 {
-    hcs_stream_end(context);
-    return NULL;
+    hcs_stream_end(stream);
+    THREAD_RETURN;
 }
 
 /* However they meet, END comes once. */
@@ -591,13 +599,13 @@ static void it_may_be_ended_while_the_handle_is_closed(void **state)
         hcs_system *system = system_opened();
         hcs_stream *stream = stream_opened(system);
         hcs_event event = HCS_EVENT_INIT;
-        pthread_t thread;
+        thread ender;
 
-        assert_int_equal(pthread_create(&thread, NULL, end_main, stream), 0);
+        thread_start(&ender, end_main, stream);
         hcs_system_close(system);
         assert_int_equal(next(stream).kind, HCS_EVENT_END);
         assert_int_equal(hcs_stream_next(stream, -1, &event, NULL), HCS_E_WIN32_NO_MORE_ITEMS);
-        pthread_join(thread, NULL);
+        thread_join(ender);
         assert_false(readable(stream));
         hcs_stream_close(stream);
     }
