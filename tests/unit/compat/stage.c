@@ -2,6 +2,7 @@
  * of the service, except what the test calls. */
 #include "stage.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -315,4 +316,12 @@ void stage_live_again(struct stage *s)
 void stage_hang_up(struct stage *s)
 {
     service_hang_up(&s->service);
+}
+
+unsigned stage_threads(void)
+{
+    unsigned n = process_threads();
+
+    assert(n > 0); /* they are counted */
+    return n;
 }

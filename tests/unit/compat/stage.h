@@ -38,4 +38,7 @@ void stage_live_again(struct stage *s);
 
 void stage_hang_up(struct stage *s);
 
+/* Threads that run now, the flat API's among them. */
+unsigned stage_threads(void);
+
 #endif
