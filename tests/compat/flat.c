@@ -818,6 +818,9 @@ static void f50_null_is_an_error_of_its_own(void **state)
     GIVES(HcsOpenComputeSystem(NULL, 0, &system), E_INVALIDARG);
     GIVES(HcsOpenComputeSystem(u"x", 0, NULL), E_POINTER);
     GIVES(HcsOpenProcess(NULL, 1, 0, &process), E_HANDLE);
+    /* the handle is looked at first */
+    GIVES(HcsOpenProcess(NULL, 1, 0, NULL), E_HANDLE);
+    GIVES(CALL(HcsCreateProcess(NULL, u"{}", op, NULL, NULL)), E_HANDLE);
     GIVES(HcsOpenProcess(life->system, 1, 0, NULL), E_POINTER);
     GIVES(HcsGetServiceProperties(NULL, NULL), E_POINTER);
     GIVES(HcsWaitForProcessExit(NULL, 0, &text), E_HANDLE);

@@ -94,6 +94,8 @@ static struct {
     } failures[PROVIDER_FAILURES_MAX];
     void (*on_close)(void *);
     void *on_close_parameter;
+    void (*on_operation_close)(void *);
+    void *on_operation_close_parameter;
     void (*on_query)(void *);
     void *on_query_parameter;
     int n_strings, n_misuses;
@@ -291,6 +293,14 @@ void provider_set_on_close(void (*hook)(void *), void *parameter)
     lock_give(&lock);
 }
 
+void provider_set_on_operation_close(void (*hook)(void *), void *parameter)
+{
+    lock_take(&lock);
+    world.on_operation_close = hook;
+    world.on_operation_close_parameter = parameter;
+    lock_give(&lock);
+}
+
 void provider_set_on_query(void (*hook)(void *), void *parameter)
 {
     lock_take(&lock);
@@ -473,9 +483,10 @@ THREAD_FUNCTION(work, parameter)
 /* With the lock held. */
 static struct job *job_new(void)
 {
-    struct job *j = calloc(1, sizeof *j);
+    struct job *j =
+        malloc(sizeof *j); /* calloc() fails in some tests, and that is not meant for HCS */
 
-    j->operation = j->end_of_system = j->end_of_process = -1;
+    *j = (struct job){ .operation = -1, .end_of_system = -1, .end_of_process = -1 };
     list_append(&jobs, &j->node);
     if (!worker_runs) {
         worker_runs = 1;
@@ -582,6 +593,7 @@ flat_operation FLAT_CALL HcsCreateOperation(const void *context, flat_completion
 PROVIDER_API void FLAT_CALL HcsCloseOperation(flat_operation op);
 void FLAT_CALL HcsCloseOperation(flat_operation op)
 {
+    void (*hook)(void *), *parameter;
     struct a_handle *h;
 
     lock_take(&lock);
@@ -592,7 +604,11 @@ void FLAT_CALL HcsCloseOperation(flat_operation op)
         if (handle_index(h) < world.hint)
             world.hint = handle_index(h);
     }
+    hook = world.on_operation_close;
+    parameter = world.on_operation_close_parameter;
     lock_give(&lock);
+    if (hook)
+        hook(parameter);
 }
 
 /* With the lock held. */
@@ -1373,6 +1389,10 @@ struct provider_counts provider_counts(void)
         c.processes += world.handles[i].kind == PROCESS;
         c.operations += world.handles[i].kind == OPERATION;
     }
+    for (int i = 0; i < SYSTEMS_MAX; i++)
+        c.alive += world.systems[i].state[0] && strcmp(world.systems[i].state, "Stopped") != 0;
+    for (int i = 0; i < PROCESSES_MAX; i++)
+        c.programs += world.processes[i].id != 0 && !world.processes[i].exited;
     c.strings = world.n_strings;
     c.misuses = world.n_misuses;
     lock_give(&lock);

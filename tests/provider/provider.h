@@ -31,6 +31,8 @@ struct provider_counts {
     int misuses;   /* of a handle that is not open, or not of that kind; of a string */
     int callbacks; /* event callbacks that have returned */
     int completions;
+    int alive;    /* systems that have not stopped, whoever has a handle */
+    int programs; /* that have not exited, the same */
 };
 PROVIDER_API struct provider_counts provider_counts(void);
 
@@ -102,6 +104,9 @@ PROVIDER_API void provider_set_drains(int drains);
 
 /* Called in HcsClose... after the handle has stopped being one, before it returns. */
 PROVIDER_API void provider_set_on_close(void (*hook)(void *), void *parameter);
+
+/* Called in HcsCloseOperation before it returns. */
+PROVIDER_API void provider_set_on_operation_close(void (*hook)(void *), void *parameter);
 
 /* Called in HcsGetComputeSystemProperties before anything else. */
 PROVIDER_API void provider_set_on_query(void (*hook)(void *), void *parameter);

@@ -190,10 +190,11 @@ HRESULT WINAPI HcsCreateProcess(HCS_SYSTEM computeSystem, PCWSTR processParamete
     struct use *use = NULL;
     HRESULT r;
 
-    if (!process)
-        return use_refuse(operation, HcsOperationTypeCreateProcess, E_POINTER, &err);
-    *process = NULL;
+    if (process)
+        *process = NULL;
     r = s ? S_OK : no_system(&err);
+    if (r >= 0 && !process)
+        r = fail(&err, E_POINTER, "process", "process must not be NULL");
     if (r >= 0 && securityDescriptor)
         r = fail(&err, E_NOTIMPL, "process", "a security descriptor cannot be honoured");
     if (r >= 0)
@@ -221,11 +222,12 @@ HRESULT WINAPI HcsOpenProcess(HCS_SYSTEM computeSystem, DWORD processId, DWORD r
     HRESULT r;
 
     (void) requestedAccess; /* a handle of this service is for everything */
-    if (!process)
-        return E_POINTER;
-    *process = NULL;
+    if (process)
+        *process = NULL;
     if (!s)
         return E_HANDLE;
+    if (!process)
+        return E_POINTER;
     r = process_new(s, computeSystem, &p, NULL);
     if (r >= 0)
         r = hcs_process_open(s->system, processId, &p->process, NULL);

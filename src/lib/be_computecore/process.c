@@ -69,38 +69,55 @@ static hcs_pollable stdio_pollable(flat_handle h)
 
 /* ---- making ---- */
 
+static void process_free(struct cc_process *p)
+{
+    lock_done(&p->lock);
+    free(p);
+}
+
 static void process_drop(struct cc_process *p)
 {
-    struct cc_host *host = cc_host_ref(p->handle->host);
+    struct cc_host *host;
 
+    if (!p->handle) {
+        process_free(p);
+        return;
+    }
+    host = cc_host_ref(p->handle->host);
     cc_handle_close(p->handle, "the process's handle was closed");
     for (size_t i = 0; i < N_ELEMENTS(p->stdio); i++)
         cc_stdio_close(p->stdio[i]);
     cc_op_unref(p->creation);
     cc_handle_unref(p->handle);
-    lock_done(&p->lock);
-    free(p);
+    process_free(p);
     cc_host_unuse(host);
     cc_host_unref(host);
 }
 
-/* Takes the handle over, also when it fails. */
-static hcs_result process_new(struct cc_handle *take_handle, struct cc_process **out,
-                              hcs_error *err)
+static void process_dropp(struct cc_process **p)
+{
+    if (*p)
+        process_drop(*p);
+}
+
+/* One that has no handle yet: no program shall run that nobody could be given for want of memory.
+ */
+static hcs_result process_new(struct cc_process **out, hcs_error *err)
 {
     struct cc_process *p = calloc(1, sizeof *p);
 
-    if (!p) {
-        cc_handle_close(take_handle, "no memory");
-        cc_handle_unref(take_handle);
+    if (!p)
         return fail(err, HCS_E_OUTOFMEMORY, "computecore", "no memory for a process");
-    }
     p->head.backend = &computecore_backend;
-    p->handle = take_handle;
-    cc_host_use(take_handle->host);
     lock_init(&p->lock);
     *out = p;
     return HCS_OK;
+}
+
+static void process_has(struct cc_process *p, struct cc_handle *take_handle)
+{
+    p->handle = take_handle;
+    cc_host_use(take_handle->host);
 }
 
 /* With the lock held, or before anybody has @p. */
@@ -114,8 +131,9 @@ static void process_learn(struct cc_process *p, struct cc_op *op)
     p->stdio[HCS_STDERR] = info.err;
 }
 
-/* With the lock held: the result of the creation, if there is one, goes into the handle. */
-static hcs_result process_settle(struct cc_process *p, hcs_error *err)
+/* With the lock held: the result of the creation, if there is one, goes into the handle.  @out_done
+ * is to be let go without the lock: HCS may be called then. */
+static hcs_result process_settle(struct cc_process *p, struct cc_op **out_done, hcs_error *err)
 {
     hcs_result r;
 
@@ -128,16 +146,17 @@ static hcs_result process_settle(struct cc_process *p, hcs_error *err)
     if (r < 0)
         return r;
     process_learn(p, p->creation);
-    cc_op_unref(TAKE(p->creation));
+    *out_done = TAKE(p->creation);
     return HCS_OK;
 }
 
 static hcs_result process_check(struct cc_process *p, hcs_error *err)
 {
+    _cleanup_(cc_op_unrefp) struct cc_op *done = NULL;
     hcs_result r;
 
     lock_take(&p->lock);
-    r = process_settle(p, err);
+    r = process_settle(p, &done, err);
     lock_give(&p->lock);
     return r;
 }
@@ -269,28 +288,29 @@ hcs_result cc_process_create(hcs_system *handle, const char *parameters, const h
 {
     struct cc_system *system = cc_system_of(handle);
     _cleanup_(cc_handle_unrefp) struct cc_handle *parent = cc_handle_ref(system->handle);
+    _cleanup_(process_dropp) struct cc_process *p = NULL;
     _cleanup_(cc_op_unrefp) struct cc_op *op = NULL;
     struct cc_handle *h = NULL;
-    struct cc_process *p = NULL;
     hcs_result r;
 
     r = check_stdio(stdio_opt, err);
     if (r >= 0)
         r = cc_system_settle(system, err);
     if (r >= 0)
+        r = process_new(&p, err);
+    if (r >= 0)
         r = create_handle(parent, parameters, out_op_opt ? OPERATION_CALL : OPERATION_WAIT, &h, &op,
                           err);
-    if (r >= 0)
-        r = process_new(h, &p, err);
     if (r < 0)
         return r;
+    process_has(p, h);
     if (out_op_opt) {
         p->creation = cc_op_ref(op);
         *out_op_opt = cc_op_give(TAKE(op));
     } else {
         process_learn(p, op);
     }
-    *out = &p->head;
+    *out = &TAKE(p)->head;
     return HCS_OK;
 }
 
@@ -300,14 +320,16 @@ hcs_result cc_process_open(hcs_system *handle, uint32_t process_id, hcs_process 
     struct cc_system *system = cc_system_of(handle);
     _cleanup_(cc_handle_unrefp) struct cc_handle *parent = cc_handle_ref(system->handle);
     _cleanup_(cc_handle_unrefp) struct cc_handle *h = NULL;
+    _cleanup_(process_dropp) struct cc_process *p = NULL;
     char subject[SUBJECT_BYTES];
     flat_process native = NULL;
-    struct cc_process *p = NULL;
     int32_t result;
     hcs_result r;
 
     snprintf(subject, sizeof subject, "process %u of %.150s", process_id, parent->subject);
     r = cc_system_settle(system, err);
+    if (r >= 0)
+        r = process_new(&p, err);
     if (r >= 0)
         r = cc_handle_new(parent->host, subject, parent, &h, err);
     if (r >= 0)
@@ -329,11 +351,9 @@ hcs_result cc_process_open(hcs_system *handle, uint32_t process_id, hcs_process 
         cc_handle_close(h, HANDLE_REFUSED);
         return r;
     }
-    r = process_new(TAKE(h), &p, err);
-    if (r < 0)
-        return r;
+    process_has(p, TAKE(h));
     p->id = process_id;
-    *out = &p->head;
+    *out = &TAKE(p)->head;
     return HCS_OK;
 }
 
@@ -342,10 +362,11 @@ hcs_result cc_process_open(hcs_system *handle, uint32_t process_id, hcs_process 
 uint32_t cc_process_id(hcs_process *process)
 {
     struct cc_process *p = process_of(process);
+    _cleanup_(cc_op_unrefp) struct cc_op *done = NULL;
     uint32_t id;
 
     lock_take(&p->lock);
-    id = process_settle(p, NULL) < 0 ? 0 : p->id;
+    id = process_settle(p, &done, NULL) < 0 ? 0 : p->id;
     lock_give(&p->lock);
     return id;
 }
@@ -353,10 +374,11 @@ uint32_t cc_process_id(hcs_process *process)
 hcs_pollable cc_process_take_stdio(hcs_process *process, hcs_stdio_which which)
 {
     struct cc_process *p = process_of(process);
+    _cleanup_(cc_op_unrefp) struct cc_op *done = NULL;
     hcs_pollable pollable = HCS_POLLABLE_NONE;
 
     lock_take(&p->lock);
-    if (process_settle(p, NULL) >= 0)
+    if (process_settle(p, &done, NULL) >= 0)
         pollable = stdio_pollable(TAKE(p->stdio[which]));
     lock_give(&p->lock);
     return pollable;

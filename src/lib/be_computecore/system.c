@@ -12,24 +12,33 @@
 #include "objects.h"
 #include "wide.h"
 
-static void system_drop(struct cc_system *system)
+static void system_free(struct cc_system *system)
 {
-    struct cc_host *host = system->handle->host;
-
-    cc_handle_close(system->handle, TRAMPOLINE_CLOSED);
-    cc_op_unref(system->creation);
-    cc_host_ref(host);
-    cc_handle_unref(system->handle);
     lock_done(&system->lock);
     free(system->head.id);
     free(system);
+}
+
+static void system_drop(struct cc_system *system)
+{
+    struct cc_host *host;
+
+    if (!system->handle) {
+        system_free(system);
+        return;
+    }
+    host = cc_host_ref(system->handle->host);
+    cc_handle_close(system->handle, TRAMPOLINE_CLOSED);
+    cc_op_unref(system->creation);
+    cc_handle_unref(system->handle);
+    system_free(system);
     cc_host_unuse(host);
     cc_host_unref(host);
 }
 
-/* Takes the handle over, also when it fails. */
-static hcs_result system_new(const char *id, struct cc_handle *take_handle, struct cc_system **out,
-                             hcs_error *err)
+/* One that has no handle yet: what can fail for want of memory has not failed when HCS is asked for
+ * a system that nobody could be given. */
+static hcs_result system_new(const char *id, struct cc_system **out, hcs_error *err)
 {
     struct cc_system *system = calloc(1, sizeof *system);
 
@@ -37,22 +46,32 @@ static hcs_result system_new(const char *id, struct cc_handle *take_handle, stru
         system->head.id = strdup(id);
     if (!system || !system->head.id) {
         free(system);
-        cc_handle_close(take_handle, "no memory");
-        cc_handle_unref(take_handle);
         return fail(err, HCS_E_OUTOFMEMORY, "computecore", "no memory for system '%s'", id);
     }
     system->head.backend = &computecore_backend;
-    system->handle = take_handle;
-    cc_host_use(take_handle->host);
     lock_init(&system->lock);
     *out = system;
     return HCS_OK;
+}
+
+static void system_has(struct cc_system *system, struct cc_handle *take_handle)
+{
+    system->handle = take_handle;
+    cc_host_use(take_handle->host);
+}
+
+static void system_dropp(struct cc_system **system)
+{
+    if (*system)
+        system_drop(*system);
 }
 
 /* ---- the operation that creates it ---- */
 
 hcs_result cc_system_settle(struct cc_system *system, hcs_error *err)
 {
+    _cleanup_(cc_op_unrefp) struct cc_op *done =
+        NULL; /* let go without the lock: it may be HCS's turn */
     hcs_result r = HCS_OK;
 
     lock_take(&system->lock);
@@ -62,7 +81,7 @@ hcs_result cc_system_settle(struct cc_system *system, hcs_error *err)
     } else if (system->creation) {
         r = cc_op_result(system->creation, err);
         if (r >= 0)
-            cc_op_unref(TAKE(system->creation));
+            done = TAKE(system->creation);
     }
     lock_give(&system->lock);
     return r;
@@ -160,36 +179,37 @@ hcs_result cc_system_create(hcs_host *handle, const char *id, const char *docume
                             hcs_system **out, hcs_op **out_op_opt, hcs_error *err)
 {
     struct cc_host *host = cc_host_of(handle);
+    _cleanup_(system_dropp) struct cc_system *system = NULL;
     _cleanup_(cc_op_unrefp) struct cc_op *op = NULL;
     struct cc_handle *h = NULL;
-    struct cc_system *system = NULL;
-    hcs_result r;
+    hcs_result r = system_new(id, &system, err);
 
-    r = create_handle(host, id, document, out_op_opt ? OPERATION_CALL : OPERATION_WAIT, &h, &op,
-                      err);
     if (r >= 0)
-        r = system_new(id, h, &system, err);
+        r = create_handle(host, id, document, out_op_opt ? OPERATION_CALL : OPERATION_WAIT, &h, &op,
+                          err);
     if (r < 0)
         return r;
+    system_has(system, h);
     if (out_op_opt) {
         system->creation = cc_op_ref(op);
         *out_op_opt = cc_op_give(TAKE(op));
     }
-    *out = &system->head;
+    *out = &TAKE(system)->head;
     return HCS_OK;
 }
 
 hcs_result cc_system_open(hcs_host *host, const char *id, hcs_system **out, hcs_error *err)
 {
+    _cleanup_(system_dropp) struct cc_system *system = NULL;
     struct cc_handle *h = NULL;
-    struct cc_system *system = NULL;
-    hcs_result r = cc_handle_open_system(cc_host_of(host), id, &h, err);
+    hcs_result r = system_new(id, &system, err);
 
     if (r >= 0)
-        r = system_new(id, h, &system, err);
+        r = cc_handle_open_system(cc_host_of(host), id, &h, err);
     if (r < 0)
         return r;
-    *out = &system->head;
+    system_has(system, h);
+    *out = &TAKE(system)->head;
     return HCS_OK;
 }
 

@@ -5,10 +5,12 @@
 #ifndef HCS_TESTS_COMPUTECORE_OVER_H
 #define HCS_TESTS_COMPUTECORE_OVER_H
 
+#include "clock.h"
 #include "hcs/hcs.h"
 #include "objects.h"
 #include "provider.h"
 #include "registry.h"
+#include "thread.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -90,6 +92,40 @@ static inline int over_end(void **state)
     provider_wait_idle();
     r = over_nothing_is_left();
     return over_end_pending(state) < 0 ? -1 : r;
+}
+
+/* ---- HCS is called without a lock of ours ---- */
+
+/* What another thread does with the handle of whoever is calling HcsCloseOperation just now. */
+struct over_visit {
+    void (*visit)(void *thing);
+    void *thing;
+    atomic_int comes;
+    int was_kept_out;
+};
+
+THREAD_FUNCTION(over_visitor, parameter)
+{
+    const struct over_visit *v = parameter;
+
+    v->visit(v->thing);
+    THREAD_RETURN;
+}
+
+/* A hook of the provider: it does not return before the visitor has left, if that is possible. */
+static inline void over_visit(void *parameter)
+{
+    uint64_t until = clock_monotonic_ns() + UINT64_C(5000000000);
+    struct over_visit *v = parameter;
+    thread t;
+
+    if (atomic_exchange(&v->comes, 1))
+        return;
+    thread_start(&t, over_visitor, v);
+    do {
+        thread_yield();
+        v->was_kept_out = thread_runs(t);
+    } while (v->was_kept_out && clock_monotonic_ns() < until);
 }
 
 #define OVER_PENDING(name) cmocka_unit_test_setup_teardown(name, over_begin, over_end_pending)

@@ -340,6 +340,31 @@ static void a_handle_of_the_users_own_is_refused(void **state)
     assert_null(process);
 }
 
+static void visit_process(void *process)
+{
+    (void) hcs_process_id(process);
+}
+
+static void an_operation_is_closed_without_the_lock_of_its_process(void **state)
+{
+    hcs_process *process = NULL;
+    struct over_visit visit = { .visit = visit_process };
+    hcs_op *op = NULL;
+
+    (void) state;
+    OK(hcs_process_create(home, hang, NULL, &process, &op, &err));
+    OK(hcs_op_wait(op, DEADLINE_MS, &err));
+    hcs_op_close(op);
+    provider_wait_idle();
+    visit.thing = process;
+    provider_set_on_operation_close(over_visit, &visit);
+    assert_true(hcs_process_id(process) != 0); /* the creation is let go here */
+    provider_set_on_operation_close(NULL, NULL);
+    assert_true(atomic_load(&visit.comes));
+    assert_false(visit.was_kept_out);
+    hcs_process_close(process);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,6 +384,7 @@ int main(void)
         RUNNING(pipes_that_the_document_asks_for_are_taken_once),
         RUNNING(pipes_that_nobody_takes_are_closed),
 #endif
+        RUNNING(an_operation_is_closed_without_the_lock_of_its_process),
         RUNNING(a_handle_of_the_users_own_is_refused),
     };
 

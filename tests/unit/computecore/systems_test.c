@@ -481,6 +481,35 @@ static void text_that_is_not_utf8_is_refused(void **state)
     assert_int_equal(provider_counts().operations, 0);
 }
 
+static void visit_system(void *system)
+{
+    char *document = NULL;
+    hcs_result r = hcs_system_properties(system, &document, NULL);
+
+    (void) r; /* that it is answered is enough */
+    hcs_string_free(document);
+}
+
+static void an_operation_is_closed_without_the_lock_of_its_system(void **state)
+{
+    hcs_system *system = NULL;
+    struct over_visit visit = { .visit = visit_system };
+    hcs_op *op = NULL;
+
+    (void) state;
+    OK(hcs_system_create(host, "a", "{}", &system, &op, &err));
+    OK(hcs_op_wait(op, DEADLINE_MS, &err));
+    hcs_op_close(op);
+    provider_wait_idle();
+    visit.thing = system;
+    provider_set_on_operation_close(over_visit, &visit);
+    OK(hcs_system_start(system, NULL, &err)); /* the creation is let go here */
+    provider_set_on_operation_close(NULL, NULL);
+    assert_true(atomic_load(&visit.comes));
+    assert_false(visit.was_kept_out);
+    hcs_system_close(system);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -508,6 +537,7 @@ int main(void)
         OVER(the_host_lists_and_tells_of_itself),
         OVER(what_hcs_cannot_do_is_refused_by_name),
         OVER(an_end_that_was_not_told_is_found_whatever_the_query_says),
+        OVER(an_operation_is_closed_without_the_lock_of_its_system),
         OVER(text_that_is_not_utf8_is_refused),
     };
 
