@@ -200,6 +200,15 @@ bool cc_handle_has_ended(struct cc_handle *h);
 _must_use_ hcs_result cc_handle_open_system(struct cc_host *host, const char *id,
                                             struct cc_handle **out, hcs_error *err);
 
+/* ---- create.c ---- */
+
+/* Take what the create of a system or a process has returned, @result and a native handle: the
+ * callback of @h is registered on it.  HCS_OK also when nothing comes of it, as @creation tells
+ * then.  When it cannot be watched it is ended, and @h is closed. */
+_must_use_ hcs_result cc_create_started(struct cc_handle *h, struct cc_op *creation, int32_t result,
+                                        flat_system system_opt, flat_process process_opt,
+                                        hcs_error *err);
+
 /* ---- system.c ---- */
 
 struct cc_system {

@@ -215,7 +215,6 @@ static hcs_result create_start(struct cc_handle *parent, const char *parameters,
 {
     _cleanup_(free_drop) uint16_t *wide = NULL;
     const struct flat_api *api = &parent->host->api;
-    hcs_error why = HCS_ERROR_INIT;
     flat_process native = NULL;
     int32_t result;
     hcs_result r;
@@ -229,24 +228,7 @@ static hcs_result create_start(struct cc_handle *parent, const char *parameters,
     }
     result = api->HcsCreateProcess(parent->system, wide, op->native, NULL, &native);
     cc_handle_leave(parent);
-    r = cc_op_started(op, result, err);
-    if (r >= 0 && !native)
-        r = fail(err, HCS_E_UNEXPECTED, "computecore", "HcsCreateProcess, %s: no handle",
-                 h->subject);
-    if (r < 0) {
-        if (native)
-            api->HcsCloseProcess(native);
-        return r;
-    }
-    r = cc_handle_register(h, NULL, native, &why);
-    if (r >= 0)
-        return HCS_OK;
-    /* What could not be created cannot be watched either; the creation says why. */
-    if (cc_op_comes_to_nothing(op, NULL))
-        return HCS_OK;
-    cc_handle_close(h, HANDLE_REFUSED);
-    error_copy(err, &why);
-    return r;
+    return cc_create_started(h, op, result, NULL, native, err);
 }
 
 /* The handle of a process that runs, or is being created when @manner is CALL. */

@@ -11,11 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <jansson.h>
-
-#include "clock.h"
 #include "deadline.h"
 #include "objects.h"
+#include "own_event.h"
 #include "pulse.h"
 #include "roster.h"
 
@@ -74,28 +72,9 @@ static hcs_result stream_new(struct cc_host *host, struct cc_stream **out, hcs_e
 
 /* ---- making events ---- */
 
-static void event_stamp(hcs_event *e, hcs_event_kind kind)
-{
-    e->kind = kind;
-    e->realtime_ns = clock_realtime_ns();
-    e->monotonic_ns = clock_monotonic_ns();
-}
-
-/* An event of ours with {"Reason": @reason}; without memory it has no detail. */
-static void event_make(struct cc_stream *s, hcs_event_kind kind, const char *reason, hcs_event *e)
-{
-    json_t *json = json_pack("{s:s}", "Reason", reason);
-
-    s->detail = json ? json_dumps(json, JSON_COMPACT) : NULL;
-    json_decref(json);
-    event_stamp(e, kind);
-    e->detail = s->detail ? s->detail : "";
-    e->detail_length = strlen(e->detail);
-}
-
 static void event_end(struct cc_stream *s, const char *reason, hcs_event *e)
 {
-    event_make(s, HCS_EVENT_END, reason, e);
+    own_event_make(e, HCS_EVENT_END, reason, &s->detail);
     lock_take(&s->lock);
     s->finished = true;
     lock_give(&s->lock);
@@ -138,7 +117,7 @@ static void event_record(hcs_event *e, const struct memlog_record *record,
 static void event_gap(hcs_event *e, const struct memlog_record *record,
                       const struct roster_source *from)
 {
-    event_stamp(e, HCS_EVENT_GAP);
+    own_event_stamp(e, HCS_EVENT_GAP);
     e->gap_first = record->gap_first;
     e->gap_last = record->sequence;
     e->sequence = record->sequence;
@@ -195,7 +174,7 @@ static int host_refresh(struct cc_stream *s, hcs_event *e)
     if (roster_refresh(&s->roster, MEMLOG_FROM_OLDEST, &why) >= 0 ||
         hcs_result_class(why.code) != HCS_CLASS_SERVICE_GONE)
         return 0; /* what else goes wrong is tried again */
-    event_make(s, HCS_EVENT_SERVICE_DISCONNECT, why.text, e);
+    own_event_make(e, HCS_EVENT_SERVICE_DISCONNECT, why.text, &s->detail);
     s->end_reason = TRAMPOLINE_DISCONNECTED;
     return 1;
 }

@@ -89,29 +89,12 @@ hcs_result cc_system_settle(struct cc_system *system, hcs_error *err)
 
 /* ---- creating ---- */
 
-/* The system exists and cannot be watched: nobody shall be left with it. */
-static void create_undo(struct cc_handle *h, struct cc_op *creation)
-{
-    _cleanup_(cc_op_unrefp) struct cc_op *op = NULL;
-    int32_t result;
-
-    if (cc_op_new(h->host, OPERATION_WAIT, "HcsTerminateComputeSystem", h->subject, &op, NULL) >=
-        0) {
-        result = h->host->api.HcsTerminateComputeSystem(h->system, op->native, NULL);
-        /* One that is still being created ends when it can; that is not waited for. */
-        if (cc_op_started(op, result, NULL) >= 0 && cc_op_done(creation))
-            cc_op_finish(op, NULL);
-    }
-    cc_handle_close(h, HANDLE_REFUSED);
-}
-
 static hcs_result create_start(struct cc_handle *h, struct cc_op *op, const char *id,
                                const char *document, hcs_error *err)
 {
     _cleanup_(free_drop) uint16_t *wide_id = NULL;
     _cleanup_(free_drop) uint16_t *wide_document = NULL;
     const struct flat_api *api = &h->host->api;
-    hcs_error why = HCS_ERROR_INIT;
     flat_system native = NULL;
     int32_t result;
     hcs_result r;
@@ -124,24 +107,7 @@ static hcs_result create_start(struct cc_handle *h, struct cc_op *op, const char
         return r;
     }
     result = api->HcsCreateComputeSystem(wide_id, wide_document, op->native, NULL, &native);
-    r = cc_op_started(op, result, err);
-    if (r >= 0 && !native)
-        r = fail(err, HCS_E_UNEXPECTED, "computecore", "HcsCreateComputeSystem, %s: no handle",
-                 h->subject);
-    if (r < 0) {
-        if (native)
-            api->HcsCloseComputeSystem(native);
-        return r;
-    }
-    r = cc_handle_register(h, native, NULL, &why);
-    if (r >= 0)
-        return HCS_OK;
-    /* What could not be created cannot be watched either; the creation says why. */
-    if (cc_op_comes_to_nothing(op, NULL))
-        return HCS_OK;
-    create_undo(h, op);
-    error_copy(err, &why);
-    return r;
+    return cc_create_started(h, op, result, native, NULL, err);
 }
 
 /* The handle of a system that is created, or is being so when @manner is CALL. */

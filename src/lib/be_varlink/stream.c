@@ -11,8 +11,8 @@
 #include <assert.h>
 #include <string.h>
 
-#include "clock.h"
 #include "event.h"
+#include "own_event.h"
 
 void stream_forget_creation(struct vl_stream *s)
 {
@@ -64,29 +64,10 @@ hcs_result stream_new(struct vl_stream **out, hcs_error *err)
 
 static const char reason_orphaned[] = "the system's handle was closed";
 
-static void event_stamp(hcs_event *e, hcs_event_kind kind)
-{
-    e->kind = kind;
-    e->realtime_ns = clock_realtime_ns();
-    e->monotonic_ns = clock_monotonic_ns();
-}
-
-/* An event of ours with {"Reason": @reason}; without memory it has no detail. */
-static void event_make(struct vl_stream *s, hcs_event_kind kind, const char *reason, hcs_event *e)
-{
-    json_t *json = json_pack("{s:s}", "Reason", reason);
-
-    s->detail = json ? json_dumps(json, JSON_COMPACT) : NULL;
-    json_decref(json);
-    event_stamp(e, kind);
-    e->detail = s->detail ? s->detail : "";
-    e->detail_length = strlen(e->detail);
-}
-
 /* The last event.  What is watched goes: nothing is left to be readable. */
 static void event_end(struct vl_stream *s, const char *reason, hcs_event *e)
 {
-    event_make(s, HCS_EVENT_END, reason, e);
+    own_event_make(e, HCS_EVENT_END, reason, &s->detail);
     watch_forget(&s->watch);
     stream_forget_creation(s);
     s->call.answered = false;
@@ -104,7 +85,7 @@ static void event_lost(struct vl_stream *s, const hcs_error *why, hcs_event *e)
         event_end(s, reason_orphaned, e);
         return;
     }
-    event_make(s, HCS_EVENT_SERVICE_DISCONNECT, why->text, e);
+    own_event_make(e, HCS_EVENT_SERVICE_DISCONNECT, why->text, &s->detail);
     s->lost = true;
 }
 
@@ -119,7 +100,7 @@ static hcs_result event_gap(const json_t *gap, hcs_event *e, hcs_error *err)
         json_integer_value(last) < json_integer_value(first))
         return fail(err, HCS_E_PROTOCOL_ERROR, "stream.next",
                     "a gap without numbers in the answer of the service");
-    event_stamp(e, HCS_EVENT_GAP);
+    own_event_stamp(e, HCS_EVENT_GAP);
     e->gap_first = (uint64_t) json_integer_value(first);
     e->gap_last = (uint64_t) json_integer_value(last);
     e->sequence = e->gap_last;

@@ -172,6 +172,7 @@ static void a_refused_registration_of_a_process_releases_everything(void **state
     provider_wait_idle();
     assert_int_equal(provider_counts().processes, 0);
     assert_int_equal(provider_counts().operations, 0);
+    assert_int_equal(provider_counts().programs, 0); /* nobody is left with a program */
 }
 
 static void a_process_can_be_opened_by_its_id(void **state)
