@@ -364,10 +364,11 @@ struct race {
     struct memlog *log;
     struct memlog_cursor *cursor;
     struct wake wake;
-    _Atomic uint64_t put_at;
     _Atomic unsigned seen;    /* rounds the reader has had */
     _Atomic unsigned cleared; /* BARE: times the reader was about to wait */
-    uint64_t *latency, *callback;
+    /* Of each round.  Nothing is stored while it is measured: that would be measured, too. */
+    uint64_t *begun, *returned, *read;
+    uint64_t *nothing; /* what the clock that measures takes for itself */
 };
 
 static void race_read(struct race *r)
@@ -400,7 +401,7 @@ static void *race_reader(void *context)
     pin(1);
     for (unsigned i = 0; i < r->rounds; i++) {
         race_read(r);
-        r->latency[i] = clock_monotonic_ns() - r->put_at;
+        r->read[i] = clock_monotonic_ns();
         r->seen = i + 1;
     }
     return NULL;
@@ -421,18 +422,21 @@ static void race_run(struct race *r, uint64_t gap_ns)
 
     pthread_create(&reader, NULL, race_reader, r);
     for (unsigned i = 0; i < r->rounds; i++) {
-        uint64_t begin;
+        uint64_t before, begun, returned;
 
         for (unsigned turn = 0; r->seen < i || (r->how == BARE && r->cleared <= i);)
             spin_wait(&turn);
         pass(gap_ns);
-        begin = clock_monotonic_ns();
-        r->put_at = begin;
+        before = clock_monotonic_ns();
+        begun = clock_monotonic_ns();
         if (r->how == BARE)
             wake_set(&r->wake);
         else
             memlog_put(r->log, i, texts[i % TEXTS], 0);
-        r->callback[i] = clock_monotonic_ns() - begin;
+        returned = clock_monotonic_ns();
+        r->nothing[i] = begun - before;
+        r->begun[i] = begun;
+        r->returned[i] = returned;
     }
     pthread_join(reader, NULL);
 }
@@ -444,31 +448,55 @@ static int smaller(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* The nanoseconds from @begun on that the @part of the rounds (in 100) had at most. */
+static unsigned long long within(const uint64_t *ended, const uint64_t *begun, unsigned rounds,
+                                 unsigned part)
+{
+    uint64_t *spent = calloc(rounds, sizeof *spent);
+    unsigned long long answer;
+
+    if (!spent)
+        abort();
+    for (unsigned i = 0; i < rounds; i++)
+        spent[i] = ended[i] - (begun ? begun[i] : 0);
+    qsort(spent, rounds, sizeof *spent, smaller);
+    answer = spent[(uint64_t) (rounds - 1) * part / 100];
+    free(spent);
+    return answer;
+}
+
+static void race_print(const struct race *r, const char *name)
+{
+    printf("{\"reader\":\"%s\",\"p50\":%llu,\"p99\":%llu,\"put_p50\":%llu,\"put_p99\":%llu,"
+           "\"clock_p50\":%llu}\n",
+           name, within(r->read, r->begun, r->rounds, 50), within(r->read, r->begun, r->rounds, 99),
+           within(r->returned, r->begun, r->rounds, 50),
+           within(r->returned, r->begun, r->rounds, 99), within(r->nothing, NULL, r->rounds, 50));
+}
+
 static void latency_once(enum how how, const char *name, unsigned rounds, uint64_t gap_ns,
                          int print)
 {
     struct race r = { .how = how, .rounds = rounds };
-    const unsigned long long p50 = rounds / 2, p99 = rounds - 1 - rounds / 100;
+    uint64_t *times = calloc(4 * (size_t) rounds, sizeof *times);
 
-    r.latency = calloc(rounds, sizeof *r.latency);
-    r.callback = calloc(rounds, sizeof *r.callback);
-    if (!r.latency || !r.callback || memlog_new(MEMLOG_CEILING_DEFAULT, &r.log, NULL) < 0 ||
+    if (!times || memlog_new(MEMLOG_CEILING_DEFAULT, &r.log, NULL) < 0 ||
         wake_init(&r.wake, NULL) < 0 ||
         memlog_cursor_open(r.log, MEMLOG_FROM_NOW, 0, &r.wake, &r.cursor, NULL) < 0)
         abort();
+    memset(times, 1, 4 * (size_t) rounds * sizeof *times); /* so that no page is missing later */
+    r.begun = times;
+    r.returned = times + rounds;
+    r.read = times + 2 * rounds;
+    r.nothing = times + 3 * rounds;
     pin(0);
     race_run(&r, gap_ns);
-    qsort(r.latency, rounds, sizeof *r.latency, smaller);
-    qsort(r.callback, rounds, sizeof *r.callback, smaller);
     if (print)
-        printf("{\"reader\":\"%s\",\"p50\":%llu,\"p99\":%llu,\"put_p50\":%llu,\"put_p99\":%llu}\n",
-               name, (unsigned long long) r.latency[p50], (unsigned long long) r.latency[p99],
-               (unsigned long long) r.callback[p50], (unsigned long long) r.callback[p99]);
+        race_print(&r, name);
     memlog_cursor_close(r.cursor);
     memlog_unref(r.log);
     wake_done(&r.wake);
-    free(r.latency);
-    free(r.callback);
+    free(times);
 }
 
 static void latency(unsigned rounds)
