@@ -321,18 +321,13 @@ static inline size_t units_of_page(const uint16_t *at)
     return (PAGE_BYTES - ((uintptr_t) at & (PAGE_BYTES - 1))) / sizeof *at;
 }
 
-static inline int is_block_aligned(const uint16_t *at)
-{
-    return ((uintptr_t) at & 15) == 0;
-}
-
 _reads_whole_blocks_ size_t utf16_length(const uint16_t *text, size_t max)
 {
     size_t i = 0;
 
     assert(text);
 #if UTF_VECTOR
-    for (; i < max && !is_block_aligned(text + i); i++)
+    for (; i < max && (uintptr_t) (text + i) % 16; i++)
         if (text[i] == 0)
             return i;
     for (; max - i >= 8; i += 8) {
