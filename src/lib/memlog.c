@@ -183,11 +183,6 @@ static inline __attribute__((always_inline)) struct written write_text(struct so
     return w;
 }
 
-static size_t record_bytes(size_t length)
-{
-    return (sizeof(struct record) + length + 1 + 7) & ~(size_t) 7;
-}
-
 /* Bytes that are enough for the record, after @w of it went in; too many by not more than a chunk
  * of the usual size has, so that a short text need not be measured exactly. */
 static size_t bytes_wanted(const struct memlog *l, const struct source *s, const struct written *w,
@@ -357,7 +352,7 @@ static inline __attribute__((always_inline)) void publish(struct memlog *l, uint
 {
     unsigned char *at = l->at;
     struct record *r = record_at(at);
-    size_t used = sizeof *r + w->length + 1, size = record_bytes(w->length);
+    size_t size = record_bytes(w->length);
 
     r->kind = kind;
     stamp(l, r);
@@ -368,7 +363,7 @@ static inline __attribute__((always_inline)) void publish(struct memlog *l, uint
     prefetch_behind(at + size, size);
     l->at = at + size;
     l->next++;
-    record_mark(at, record_state(size, w->flags, size - used));
+    record_mark(at, record_state(w->length, w->flags));
 }
 
 /* A put that wrote @w, and perhaps found the log ended, or too little room (several times, when

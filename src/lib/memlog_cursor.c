@@ -187,12 +187,10 @@ enum memlog_next memlog_next(struct memlog_cursor *c, struct memlog_record *out)
     unsigned char *at = c->at;
     const struct record *r = record_at(at);
     uint32_t state = record_look(at);
-    size_t size;
 
     if (state <= MARK_LAST)
         return state == MARK_NOTHING ? MEMLOG_NOTHING : next_slowly(c, out);
-    size = record_size(state);
-    c->at = at + size;
+    c->at = at + record_size(state);
     out->sequence = c->wanted++;
     out->gap_first = 0;
     out->realtime_ns = r->realtime_ns;
@@ -200,7 +198,7 @@ enum memlog_next memlog_next(struct memlog_cursor *c, struct memlog_record *out)
     out->kind = r->kind;
     out->flags = record_flags(state);
     out->detail = r->text;
-    out->length = size - sizeof *r - 1 - record_padding(state);
+    out->length = record_length(state);
     return MEMLOG_RECORD;
 }
 

@@ -44,27 +44,35 @@ enum {
     MARK_LAST = 3
 };
 
-/* Of a record the state is size / 8, flags and padding, from the high bits to the low. */
-#define RECORD_BYTES_MAX (((size_t) 1 << 29) - 8)
+/* Of a record the state is the length of its text and 1, so that it is no mark, and three flags. */
+#define RECORD_TEXT_MAX (((size_t) 1 << 29) - 2)
+_Static_assert(MEMLOG_CEILING_MAX / 4 <= RECORD_TEXT_MAX,
+               "a text may have a quarter of the ceiling");
 
-static inline uint32_t record_state(size_t size, uint32_t flags, size_t padding)
+static inline uint32_t record_state(size_t length, uint32_t flags)
 {
-    return (uint32_t) (size << 3) | flags << 3 | (uint32_t) padding;
+    return (uint32_t) (length + 1) << 3 | flags;
 }
 
-static inline size_t record_size(uint32_t state)
+static inline size_t record_length(uint32_t state)
 {
-    return (size_t) (state >> 6) << 3;
+    return (size_t) (state >> 3) - 1;
 }
 
 static inline uint32_t record_flags(uint32_t state)
 {
-    return state >> 3 & 7;
+    return state & 7;
 }
 
-static inline size_t record_padding(uint32_t state)
+/* Bytes of a record with a text of @length. */
+static inline size_t record_bytes(size_t length)
 {
-    return state & 7;
+    return (sizeof(struct record) + length + 1 + 7) & ~(size_t) 7;
+}
+
+static inline size_t record_size(uint32_t state)
+{
+    return record_bytes(record_length(state));
 }
 
 static inline struct record *record_at(unsigned char *at)
