@@ -8,11 +8,14 @@
 
 #include "err.h"
 #include "exit.h"
+#include "log.h"
 
 void evlog_row_drop(struct evlog_row *row)
 {
     free(row->id);
     free(row->owner);
+    free(row->type);
+    free(row->isolation);
     free(row->detail);
     free(row);
 }
@@ -27,8 +30,10 @@ static hcs_result queue_row(struct evlog *log, const struct evlog_ended *ended, 
     row->ended = *ended;
     row->ended.system.id = row->id = strdup(ended->system.id);
     row->ended.system.owner = row->owner = strdup(ended->system.owner);
+    row->ended.system.type = row->type = strdup(ended->system.type);
+    row->ended.system.isolation = row->isolation = strdup(ended->system.isolation);
     row->ended.detail = row->detail = strdup(ended->detail);
-    if (!row->id || !row->owner || !row->detail) {
+    if (!row->id || !row->owner || !row->type || !row->isolation || !row->detail) {
         evlog_row_drop(row);
         return HCS_E_OUTOFMEMORY;
     }
@@ -113,6 +118,14 @@ int evlog_write_rows(struct evlog *log)
     return r;
 }
 
+/* A number of an event; 0 when that event was of a log before this one. */
+static uint64_t column_sequence(sqlite3_stmt *st, int column)
+{
+    sqlite3_int64 n = sqlite3_column_int64(st, column);
+
+    return n > 0 ? (uint64_t) n : 0;
+}
+
 static const char *column_string(sqlite3_stmt *st, int column)
 {
     const char *text = (const char *) sqlite3_column_text(st, column);
@@ -123,9 +136,11 @@ static const char *column_string(sqlite3_stmt *st, int column)
 static hcs_result visit_ended_rows(struct evlog *log, sqlite3_stmt *st, evlog_visit_ended visit,
                                    void *context, int *out_visited, hcs_error *err)
 {
-    hcs_result result = HCS_OK;
+    hcs_result result = evlog_check_open(log, err);
     int r;
 
+    if (result < 0)
+        return result;
     while ((r = sqlite3_step(st)) == SQLITE_ROW) {
         struct evlog_ended ended = { .exit = HCS_EXIT_INIT };
         json_t *json = json_loads(column_string(st, 7), 0, NULL);
@@ -135,8 +150,8 @@ static hcs_result visit_ended_rows(struct evlog *log, sqlite3_stmt *st, evlog_vi
         ended.system.owner = column_string(st, 2);
         ended.system.type = column_string(st, 3);
         ended.system.isolation = column_string(st, 4);
-        ended.first_sequence = (uint64_t) sqlite3_column_int64(st, 5);
-        ended.exit_sequence = (uint64_t) sqlite3_column_int64(st, 6);
+        ended.first_sequence = column_sequence(st, 5);
+        ended.exit_sequence = column_sequence(st, 6);
         ended.detail = column_string(st, 8);
         if (!json || exit_from_json(json, &ended.exit, NULL) < 0)
             ended.exit = exit_unknown("its record in the event log cannot be read");
@@ -194,8 +209,61 @@ hcs_result evlog_list_living(struct evlog *log, evlog_visit_ended visit, void *c
 
 hcs_result evlog_forget_ended(struct evlog *log, uint64_t incarnation, hcs_error *err)
 {
+    hcs_result r = evlog_check_open(log, err);
+
+    if (r < 0)
+        return r;
     sqlite3_bind_int64(log->statements[ST_FORGET_ENDED], 1, (sqlite3_int64) incarnation);
     if (evlog_run(log, ST_FORGET_ENDED) != SQLITE_OK)
         return evlog_fail(log, "write event log", err);
     return HCS_OK;
+}
+
+/* ---- a new log takes over ---- */
+
+struct carry {
+    struct evlog *log;
+    int living;
+    int failed;
+};
+
+static void carry_row(void *context, const struct evlog_ended *ended)
+{
+    struct carry *carry = context;
+
+    carry->failed |= queue_row(carry->log, ended, carry->living) < 0;
+}
+
+/* They come before the rows that wait already, some of which say how they went on. */
+void evlog_carry_rows(struct evlog *log)
+{
+    struct carry living = { log, 1, 0 }, ended = { log, 0, 0 };
+    hcs_error err = HCS_ERROR_INIT;
+    struct list waiting;
+
+    if (!log->statements[ST_LIST_ENDED])
+        return;
+    list_init(&waiting);
+    list_move_all(&waiting, &log->ended);
+    if (evlog_list_living(log, carry_row, &living, &err) < 0 || living.failed)
+        log_line(LOG_LINE_ERROR, "event log '%s': not all systems that live can be read: %s",
+                 log->path, living.failed ? "no memory" : err.text);
+    if (evlog_list_ended(log, carry_row, &ended, &err) < 0 || ended.failed)
+        log_line(LOG_LINE_ERROR,
+                 "event log '%s': not all systems that have ended will be remembered: %s",
+                 log->path, ended.failed ? "no memory" : err.text);
+    list_move_all(&log->ended, &waiting);
+}
+
+/* Numbers of the log before become zero and less, in their order; those of what is pending become
+ * what the events have now. */
+void evlog_rows_shift(struct evlog *log, uint64_t by)
+{
+    list_for_each(&log->ended, n)
+    {
+        struct evlog_row *row = container_of(n, struct evlog_row, link);
+
+        row->ended.first_sequence -= by;
+        row->ended.exit_sequence -= by;
+    }
 }
