@@ -86,7 +86,7 @@ static hcs_result open_file(struct evlog *log, hcs_error *err)
     is_exact = has_mark && strcmp(mark.boot_id, log->boot_id) == 0;
     if (r == SQLITE_OK)
         return has_mark ? compare(log, &mark, is_exact, err) : HCS_OK;
-    (void) evlog_fail(log, "open event log", NULL);
+    snprintf(log->why, sizeof log->why, "%s", sqlite3_errstr(r));
     return evlog_open_anew(log, is_exact ? &mark : NULL, err);
 }
 
@@ -134,8 +134,8 @@ void evlog_close(struct evlog *log)
     }
     sd_event_source_unref(log->idle);
     sd_event_source_unref(log->aging);
-    if (log->db && !log->is_damaged && log->wal_pages > 0)
-        (void) evlog_checkpoint(log);
+    if (log->db && !log->is_damaged) /* the WAL goes into the file, and away */
+        sqlite3_db_config(log->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     evlog_file_close(log);
     fd_drop(&log->mark_fd);
     free(log->aside_path);

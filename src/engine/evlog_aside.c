@@ -108,7 +108,7 @@ void evlog_count_aside(struct evlog *log)
 /* A name that no earlier one has. */
 static char *free_name(const struct evlog *log)
 {
-    uint64_t now = evlog_now(log) / 1000000000u;
+    uint64_t now = evlog_now(log);
     struct stat st;
     char *path = NULL;
 

@@ -22,7 +22,7 @@
 /* ---- the WAL goes into the file ---- */
 
 /* One that does not work leaves the WAL as it is, which is as good, only longer. */
-int evlog_checkpoint(struct evlog *log)
+static int checkpoint(struct evlog *log)
 {
     int r = sqlite3_wal_checkpoint_v2(log->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 
@@ -61,7 +61,7 @@ int evlog_on_wal(void *context, sqlite3 *db, const char *name, int pages)
     (void) name;
     log->wal_pages = pages;
     if (pages >= log->checkpoint_at)
-        (void) evlog_checkpoint(log);
+        (void) checkpoint(log);
     else if (pages >= CHECKPOINT_SOON)
         want_idle(log);
     return SQLITE_OK;
@@ -221,7 +221,7 @@ static hcs_result write_pending(struct evlog *log, hcs_error *err)
     struct evlog_change change;
     hcs_result r = transact(log, &change, log->stuck_since_ns == 0, err);
 
-    if (r == HCS_E_WIN32_DISK_FULL && evlog_checkpoint(log) == SQLITE_OK)
+    if (r == HCS_E_WIN32_DISK_FULL && checkpoint(log) == SQLITE_OK)
         r = transact(log, &change, 0, err);
     if (r < 0)
         return r;
@@ -310,7 +310,7 @@ static int on_idle(sd_event_source *source, void *context)
         return 0;
     more = trim_idly(log) || evlog_give_back(log);
     if (!more && log->wal_pages > 0)
-        (void) evlog_checkpoint(log);
+        (void) checkpoint(log);
     if (more)
         want_idle(log);
     return 0;

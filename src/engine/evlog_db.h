@@ -162,7 +162,6 @@ uint64_t evlog_ask(struct evlog *log, const char *query); /* a number; 0 when th
 /* evlog_commit.c */
 int evlog_on_wal(void *context, sqlite3 *db, const char *name, int pages);
 int evlog_add_sources(struct evlog *log, sd_event *loop);
-int evlog_checkpoint(struct evlog *log);
 
 /* evlog_trim.c: the first within a transaction */
 int evlog_trim(struct evlog *log, uint64_t portion, struct evlog_change *change);

@@ -145,13 +145,16 @@ int evlog_run(struct evlog *log, enum evlog_statement which)
     return r == SQLITE_DONE || r == SQLITE_ROW ? SQLITE_OK : r;
 }
 
-/* A number of one row and column; 0 when there is none. */
+/* A number of one row and column; 0 when there is none, or when something has gone wrong before. */
 static uint64_t ask_number(struct evlog *log, const char *query, int *out_status)
 {
     sqlite3_stmt *st = NULL;
     uint64_t n = 0;
-    int r = sqlite3_prepare_v2(log->db, query, -1, &st, NULL);
+    int r;
 
+    if (*out_status != SQLITE_OK)
+        return 0;
+    r = sqlite3_prepare_v2(log->db, query, -1, &st, NULL);
     if (r == SQLITE_OK) {
         r = sqlite3_step(st);
         if (r == SQLITE_ROW)
@@ -233,21 +236,33 @@ static int bring_up_to_date(struct evlog *log)
     return r;
 }
 
-/* auto_vacuum says how the pages of a new file are kept, so it comes first.  A damaged file is to
- * be found as it was, so closing does not move the WAL into it unless that is asked for. */
+/* The lock comes first: with it no index of the WAL is kept in a file.  How the pages of a new file
+ * are kept must be said before there are any, and for another it would be written each time. */
+static int set_pragmas(struct evlog *log)
+{
+    int r = sqlite3_exec(log->db, "PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL);
+
+    if (r == SQLITE_OK && ask_number(log, "PRAGMA page_count", &r) == 0 && r == SQLITE_OK)
+        r = sqlite3_exec(log->db, "PRAGMA auto_vacuum=INCREMENTAL", NULL, NULL, NULL);
+    if (r != SQLITE_OK)
+        return r;
+    return sqlite3_exec(log->db,
+                        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+                        "PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-256; "
+                        "PRAGMA temp_store=MEMORY;",
+                        NULL, NULL, NULL);
+}
+
+/* A damaged file is to stay as it was found, so its closing does not move the WAL into it. */
 static int open_file(struct evlog *log)
 {
-    static const char pragmas[] =
-        "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; "
-        "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-256; "
-        "PRAGMA temp_store=MEMORY;";
     int r = sqlite3_open_v2(log->options.path, &log->db,
                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 
     if (r == SQLITE_OK)
         r = sqlite3_db_config(log->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     if (r == SQLITE_OK)
-        r = sqlite3_exec(log->db, pragmas, NULL, NULL, NULL);
+        r = set_pragmas(log);
     if (r == SQLITE_OK)
         r = bring_up_to_date(log);
     for (int i = 0; r == SQLITE_OK && i < N_STATEMENTS; i++)
