@@ -20,6 +20,11 @@
 #include "exit.h"
 #include "fd.h"
 
+/* Where; what is about processes and not about disks may be in memory. */
+#ifndef PLACE
+#define PLACE "/tmp"
+#endif
+
 struct place {
     char dir[64];
     char path[96];
@@ -29,7 +34,7 @@ static inline int set_up(void **state)
 {
     struct place *p = calloc(1, sizeof *p);
 
-    strcpy(p->dir, "/tmp/hcs-evlog-XXXXXX");
+    strcpy(p->dir, PLACE "/hcs-evlog-XXXXXX");
     assert_non_null(mkdtemp(p->dir));
     snprintf(p->path, sizeof p->path, "%s/events.db", p->dir);
     *state = p;

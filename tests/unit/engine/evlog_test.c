@@ -171,46 +171,6 @@ static void ended_systems_are_remembered_newest_first_and_bounded(void **state)
     evlog_close(log);
 }
 
-static void a_full_disk_loses_nothing(void **state)
-{
-    struct place *p = *state;
-    struct evlog *log;
-
-    if (geteuid() != 0) {
-        print_message("needs root to mount a small file system\n");
-        skip();
-    }
-    char command[256];
-
-    snprintf(command, sizeof command, "mount -t tmpfs -o size=256k none %s 2>/dev/null", p->dir);
-    if (system(command) != 0) {
-        print_message("this machine does not let us mount\n");
-        skip();
-    }
-    log = open_log(p, 100000);
-    hcs_result r = HCS_OK;
-    uint64_t appended = 0;
-    hcs_error err = HCS_ERROR_INIT;
-
-    while (r >= 0 && appended < 100000) {
-        for (int i = 0; i < 20; i++)
-            appended = append(log, "a", 1);
-        r = evlog_commit(log, &err);
-    }
-    assert_int_equal(r, HCS_E_WIN32_DISK_FULL);
-    assert_true(evlog_has_pending(log));
-    uint64_t durable = evlog_last(log);
-    assert_true(durable < appended);
-    snprintf(command, sizeof command, "mount -o remount,size=8m none %s", p->dir);
-    assert_int_equal(system(command), 0);
-    commit(log);
-    assert_int_equal(evlog_last(log), appended);
-    assert_int_equal(read_all(log, 0).n, appended);
-    evlog_close(log);
-    snprintf(command, sizeof command, "umount %s", p->dir);
-    assert_int_equal(system(command), 0);
-}
-
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -223,7 +183,6 @@ int main(void)
         T(a_damaged_file_is_set_aside_and_a_new_log_begins),
         T(a_second_daemon_is_refused),
         T(ended_systems_are_remembered_newest_first_and_bounded),
-        T(a_full_disk_loses_nothing),
     };
 
     return cmocka_run_group_tests_name("evlog", tests, NULL, NULL);
