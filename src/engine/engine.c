@@ -105,6 +105,10 @@ void engine_want_turn(struct engine *e)
 
 void engine_want_retry(struct engine *e)
 {
+    int enabled = SD_EVENT_OFF;
+
+    if (sd_event_source_get_enabled(e->retry, &enabled) >= 0 && enabled != SD_EVENT_OFF)
+        return; /* whoever asks again does not put it off */
     sd_event_source_set_time_relative(e->retry, RETRY_US);
     sd_event_source_set_enabled(e->retry, SD_EVENT_ONESHOT);
 }
@@ -149,18 +153,31 @@ static void answer_all(struct engine *e)
     }
 }
 
+/* Commit; one that did not work is tried again when its time has come, not at each turn. */
+static int is_committed(struct engine *e)
+{
+    hcs_error err = HCS_ERROR_INIT;
+
+    if (e->log_is_stuck && !e->is_retry_due)
+        return 0;
+    e->is_retry_due = 0;
+    if (evlog_commit(e->options.log, &err) >= 0)
+        return 1;
+    if (!e->log_is_stuck)
+        log_line(LOG_LINE_CRITICAL, "events cannot be made durable and wait: %s", err.text);
+    e->log_is_stuck = 1;
+    engine_want_retry(e);
+    return 0;
+}
+
 static int on_turn(sd_event_source *source, void *context)
 {
     struct engine *e = context;
-    hcs_error err = HCS_ERROR_INIT;
     struct list processes, systems;
 
     (void) source;
-    if (evlog_commit(e->options.log, &err) < 0) {
-        if (!e->log_is_stuck)
-            log_line(LOG_LINE_CRITICAL, "events cannot be made durable and wait: %s", err.text);
-        e->log_is_stuck = 1;
-        engine_want_retry(e);
+    if (!is_committed(e)) {
+        subs_pump(e); /* what is durable is read meanwhile */
         return 0;
     }
     if (e->log_is_stuck)
@@ -179,9 +196,12 @@ static int on_turn(sd_event_source *source, void *context)
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *context)
 {
+    struct engine *e = context;
+
     (void) source;
     (void) usec;
-    engine_want_turn(context);
+    e->is_retry_due = 1;
+    engine_want_turn(e);
     return 0;
 }
 

@@ -20,6 +20,7 @@ struct engine {
     sd_event_source *retry; /* a commit that did not work is tried again */
     uint32_t n_systems;
     int log_is_stuck;
+    int is_retry_due;
 };
 
 struct process {
