@@ -1,9 +1,9 @@
 /* event_rate.c - events a second through the durable log and the socket to one reader.
  *
- * Usage: event_rate EVENTS
+ * Usage: event_rate EVENTS | event_rate --again EVENTS
  * Needs an hcsd with the fake driver: scripts make the events, so what is measured is engine, log,
  * wire and library. Prints the rate of live events, and that of reading them all again from the
- * log. */
+ * log; or, with --again, that of reading so many that the log has already, from its beginning. */
 
 #include <stdint.h>
 #include <stdio.h>
@@ -80,8 +80,33 @@ static double read_events(hcs_host *host, uint64_t after, int n, hcs_system *run
     return begin;
 }
 
+static int read_again(hcs_host *host, uint64_t n)
+{
+    hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
+    hcs_event event = HCS_EVENT_INIT;
+    hcs_error err = HCS_ERROR_INIT;
+    hcs_stream *stream = NULL;
+    double begin = now_s();
+
+    options.from = HCS_FROM_BEGINNING;
+    if (hcs_stream_open(host, &options, &stream, &err) < 0)
+        die(&err);
+    for (uint64_t seen = 0; seen < n; seen++) {
+        if (hcs_stream_next(stream, -1, &event, &err) < 0)
+            die(&err);
+        if (event.sequence != seen + 1)
+            return 1;
+    }
+    printf("{\"events\":%llu,\"per_second\":%.0f}\n", (unsigned long long) n,
+           (double) n / (now_s() - begin));
+    hcs_stream_close(stream);
+    hcs_host_close(host);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
+    uint64_t again = argc == 3 && strcmp(argv[1], "--again") == 0 ? strtoull(argv[2], NULL, 10) : 0;
     int n = argc == 2 ? atoi(argv[1]) : 0, processes = n / EVENTS_A_PROCESS;
     hcs_error err = HCS_ERROR_INIT;
     hcs_host *host = NULL;
@@ -92,10 +117,12 @@ int main(int argc, char **argv)
     char *parameters = script();
     double live, replay;
 
-    if (processes < 1)
+    if (processes < 1 && again == 0)
         return 2;
     if (hcs_host_open(NULL, &host, &err) < 0)
         die(&err);
+    if (again > 0)
+        return read_again(host, again);
     options.system_id = "event-rate";
     options.from = HCS_FROM_BEGINNING;
     if (hcs_system_create(host, "event-rate", document, &system, NULL, &err) < 0 ||

@@ -4,6 +4,7 @@
 Cycle:   `hcs run -- true` against the same runtime called bare for the same work (create, start, exec, delete), in turn.
 Latency: from the exit of a process to hcs_stream_next() returning the durable event.
 Rate:    events a second through the durable log and the socket, live and read again.
+Log:     with a million events in it: durable events a second, from the start of hcsd to its first answer, all read again.
 Memory:  hcsd resident, idle and with 1, 100 and 1000 fake systems.
 
 Nothing here decides a test.  Figures of one machine differ from another's; the ratios are what to look at."""
@@ -125,6 +126,41 @@ def in_turn(one, other, rounds):
     return [x for x, _ in pairs], [y for _, y in pairs]
 
 
+def read_bare(path, n):
+    """Events a second from the beginning of the log, by a reader that only counts frames."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(str(path))
+        begin = time.monotonic()
+        s.sendall(b'{"method":"org.libhcs.ComputeService.Subscribe","parameters":{"from":"beginning"},"more":true}\0')
+        left = n + 1  # the answer that says where it begins
+        while left > 0:
+            data = s.recv(1 << 20)
+            assert data, "hcsd closed the stream"
+            left -= data.count(0)
+        return n / (time.monotonic() - begin)
+
+
+def log_of_a_million():
+    n = 1000000
+    state = root / "million" / "state"
+    state.mkdir(parents=True)
+    rate = json.loads(subprocess.run([build / "bench" / "log_rate", state / "events.db", str(n)], stdout=subprocess.PIPE,
+                                     check=True, text=True).stdout)
+    print(f"event log, durable events a second: {rate['batches_of_64_per_second']:,} in batches of 64, "
+          f"{rate['batches_of_1024_per_second']:,} in batches of 1024")
+    print(f"event log of {n:,}: opened in {rate['open_ms']:.1f} ms, a time found in {rate['find_time_ms']:.1f} ms, "
+          f"{rate['read_per_second']:,} events a second read by the engine")
+    begin = time.monotonic()
+    service = Service("million", "--driver", "fake", "--keep-events", str(n))
+    ready = time.monotonic() - begin
+    assert service.info["log"]["last"] == n
+    again = service.program("event_rate", "--again", n)
+    bare = read_bare(service.socket, n)
+    print(f"hcsd with {n:,} events: first answer {ready * 1000:.0f} ms after its start; events a second read again "
+          f"over the socket: {bare:,.0f} counted, {again['per_second']:,} decoded by the library")
+    service.end()
+
+
 def hide_unified():
     """On a hybrid cgroup host the bare runtime needs the same private mount namespace that our keeper makes."""
     unified = pathlib.Path("/sys/fs/cgroup/unified/cgroup.controllers")
@@ -161,6 +197,8 @@ def main():
     rate = fake.program("event_rate", 100000)
     print(f"events a second, durable, to one reader: {rate['live_per_second']:,} live, {rate['replay_per_second']:,} again")
     fake.end()
+
+    log_of_a_million()
 
     fake = Service("memory", "--driver", "fake")
     document = root / "document.json"

@@ -103,6 +103,24 @@ void engine_want_turn(struct engine *e)
     sd_event_source_set_enabled(e->turn, SD_EVENT_ONESHOT);
 }
 
+void engine_want_retry(struct engine *e)
+{
+    int enabled = SD_EVENT_OFF;
+
+    if (sd_event_source_get_enabled(e->retry, &enabled) >= 0 && enabled != SD_EVENT_OFF)
+        return; /* whoever asks again does not put it off */
+    sd_event_source_set_time_relative(e->retry, RETRY_US);
+    sd_event_source_set_enabled(e->retry, SD_EVENT_ONESHOT);
+}
+
+const char *engine_log_error(const struct engine *e)
+{
+    struct evlog_status status;
+
+    evlog_get_status(e->options.log, &status);
+    return status.error;
+}
+
 /* These exits are durable and told: their records may go, and systems are cleaned up. */
 static void settle(struct list *processes, struct list *systems)
 {
@@ -135,19 +153,31 @@ static void answer_all(struct engine *e)
     }
 }
 
+/* Commit; one that did not work is tried again when its time has come, not at each turn. */
+static int is_committed(struct engine *e)
+{
+    hcs_error err = HCS_ERROR_INIT;
+
+    if (e->log_is_stuck && !e->is_retry_due)
+        return 0;
+    e->is_retry_due = 0;
+    if (evlog_commit(e->options.log, &err) >= 0)
+        return 1;
+    if (!e->log_is_stuck)
+        log_line(LOG_LINE_CRITICAL, "events cannot be made durable and wait: %s", err.text);
+    e->log_is_stuck = 1;
+    engine_want_retry(e);
+    return 0;
+}
+
 static int on_turn(sd_event_source *source, void *context)
 {
     struct engine *e = context;
-    hcs_error err = HCS_ERROR_INIT;
     struct list processes, systems;
 
     (void) source;
-    if (evlog_commit(e->options.log, &err) < 0) {
-        if (!e->log_is_stuck)
-            log_line(LOG_LINE_CRITICAL, "events cannot be made durable and wait: %s", err.text);
-        e->log_is_stuck = 1;
-        sd_event_source_set_time_relative(e->retry, RETRY_US);
-        sd_event_source_set_enabled(e->retry, SD_EVENT_ONESHOT);
+    if (!is_committed(e)) {
+        subs_pump(e); /* what is durable is read meanwhile */
         return 0;
     }
     if (e->log_is_stuck)
@@ -166,9 +196,12 @@ static int on_turn(sd_event_source *source, void *context)
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *context)
 {
+    struct engine *e = context;
+
     (void) source;
     (void) usec;
-    engine_want_turn(context);
+    e->is_retry_due = 1;
+    engine_want_turn(e);
     return 0;
 }
 
@@ -188,6 +221,16 @@ static int add_sources(struct engine *e)
     return r;
 }
 
+/* The log was damaged, and a new one has been begun. */
+static void on_renewed(void *context, const struct evlog_renewal *renewal)
+{
+    struct engine *e = context;
+
+    list_for_each(&e->systems, n)
+        system_renumber(container_of(n, struct system, link), renewal->last);
+    subs_renumber(e, renewal->last);
+}
+
 hcs_result engine_new(const struct engine_options *options, struct engine **out, hcs_error *err)
 {
     struct engine *e = calloc(1, sizeof *e);
@@ -202,6 +245,7 @@ hcs_result engine_new(const struct engine_options *options, struct engine **out,
     list_init(&e->answers);
     list_init(&e->exited_processes);
     list_init(&e->exited_systems);
+    evlog_on_renewal(e->options.log, on_renewed, e);
     r = add_sources(e);
     if (r < 0) {
         engine_drop(e);
@@ -216,6 +260,7 @@ void engine_drop(struct engine *e)
     if (!e)
         return;
     list_for_each(&e->systems, n) system_free(container_of(n, struct system, link));
+    evlog_on_renewal(e->options.log, NULL, NULL);
     sd_event_source_unref(e->turn);
     sd_event_source_unref(e->retry);
     free(e);

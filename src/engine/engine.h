@@ -107,7 +107,8 @@ struct sub {
     /* the engine's */
     struct list link;
     struct engine *engine;
-    uint64_t position;    /* newest event it has seen or that was not for it */
+    uint64_t position; /* newest event it has seen or that was not for it */
+    uint64_t lost;     /* newest event of a log that is no more, of which @position is; 0: none */
     uint64_t incarnation; /* 0: all systems */
     int blocked;          /* its sink had no room */
     int ended;

@@ -204,7 +204,8 @@ static hcs_result admit_process(struct system *s, hcs_error *err)
 
     if (r >= 0 && s->engine->log_is_stuck)
         r = fail(err, HCS_E_WIN32_DISK_FULL, "engine.process",
-                 "the event log cannot be written, so no process is started");
+                 "the event log cannot be written, so no process is started: %s",
+                 engine_log_error(s->engine));
     if (r >= 0 && n >= s->engine->options.processes_max)
         r = fail(err, HCS_E_WIN32_BUSY, "engine.process",
                  "system '%s' runs %u processes, as many as are allowed", s->id, n);

@@ -55,7 +55,8 @@ static int has_passed_exit(const struct sub *s)
         const struct system *living = container_of(n, struct system, link);
 
         if (living->incarnation == s->incarnation)
-            return living->exit_sequence != 0 && living->exit_sequence <= s->position;
+            return (living->exit_sequence != 0 || living->ended_durably) &&
+                   living->exit_sequence <= s->position;
     }
     if (evlog_find_incarnation(log, s->incarnation, on_exit_number, &exit, NULL) < 0)
         return 0;
@@ -77,19 +78,50 @@ static void skip_gap(struct sub *s)
     s->ended = has_passed_exit(s);
 }
 
+/* What it had not read of a log that was set aside: a gap, then the new log from its beginning. */
+static void leave_lost(struct sub *s)
+{
+    if (s->lost == 0)
+        return;
+    if (s->position < s->lost && !s->sink->gap(s, s->position + 1, s->lost)) {
+        s->blocked = 1;
+        return;
+    }
+    s->position = s->lost = 0;
+    s->ended = has_passed_exit(s);
+}
+
+void subs_renumber(struct engine *e, uint64_t lost)
+{
+    list_for_each(&e->subs, n)
+    {
+        struct sub *s = container_of(n, struct sub, link);
+
+        if (s->lost != 0) {
+            s->ended = 1;
+            s->reason = "the event log was damaged twice before this stream was read";
+        }
+        s->lost = lost;
+    }
+}
+
 /* Give a reader one portion; 1 when there is more for it and it has room. */
 static int pump_one(struct sub *s)
 {
     struct evlog *log = s->engine->options.log;
     struct pump pump = { .sub = s };
 
+    if (!s->blocked && !s->ended)
+        leave_lost(s);
     if (s->blocked || s->position >= evlog_last(log))
         return 0;
     skip_gap(s);
     if (s->blocked)
         return 0;
-    if (!s->ended && evlog_read(log, s->position, visit, &pump, NULL) < 0)
+    if (!s->ended && evlog_read(log, s->position, visit, &pump, NULL) < 0) {
+        engine_want_retry(s->engine); /* a commit replaces a log that is damaged */
         return 0;
+    }
     return !s->blocked && !s->ended && s->position < evlog_last(log);
 }
 
@@ -122,7 +154,8 @@ void subs_pump(struct engine *e)
 /* The incarnation a stream of one system means, and whether that system has already ended. */
 struct wanted {
     uint64_t incarnation;
-    uint64_t exit_sequence;
+    uint64_t exit_sequence; /* 0 also when it was in a log before this one */
+    int has_ended;
 };
 
 static void on_ended(void *context, const struct evlog_ended *ended)
@@ -131,6 +164,7 @@ static void on_ended(void *context, const struct evlog_ended *ended)
 
     wanted->incarnation = ended->system.incarnation;
     wanted->exit_sequence = ended->exit_sequence;
+    wanted->has_ended = 1;
 }
 
 static hcs_result resolve(struct engine *e, const char *id, uint64_t incarnation,
@@ -142,6 +176,7 @@ static hcs_result resolve(struct engine *e, const char *id, uint64_t incarnation
     if (s) {
         out->incarnation = s->incarnation;
         out->exit_sequence = s->exit_sequence <= evlog_last(e->options.log) ? s->exit_sequence : 0;
+        out->has_ended = out->exit_sequence != 0 || s->ended_durably;
         return HCS_OK;
     }
     r = evlog_find_ended(e->options.log, id, incarnation, on_ended, out, err);
@@ -172,7 +207,7 @@ static uint64_t position_of(const struct engine *e, enum sub_from from, uint64_t
 hcs_result sub_open(struct engine *e, struct sub *s, enum sub_from from, uint64_t after,
                     const char *system_id_opt, uint64_t incarnation, hcs_error *err)
 {
-    struct wanted wanted = { 0, 0 };
+    struct wanted wanted = { 0, 0, 0 };
     uint64_t last = evlog_last(e->options.log);
     hcs_result r;
 
@@ -192,7 +227,8 @@ hcs_result sub_open(struct engine *e, struct sub *s, enum sub_from from, uint64_
     s->incarnation = wanted.incarnation;
     s->position = position_of(e, from, after, wanted.exit_sequence);
     s->blocked = 0;
-    s->ended = wanted.exit_sequence != 0 && s->position >= wanted.exit_sequence;
+    s->lost = 0;
+    s->ended = wanted.has_ended && s->position >= wanted.exit_sequence;
     list_append(&e->subs, &s->link);
     engine_want_turn(e);
     return HCS_OK;

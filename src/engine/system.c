@@ -23,6 +23,7 @@
 
 #define OWNER_MAX 128u
 #define SUCCESSORS_MAX 8u
+#define PENDING_BYTES_MAX ((uint64_t) 64 * 1024 * 1024)
 #define RUN_DIR_TRIES 1000
 
 static const struct driver_events driver_events;
@@ -65,8 +66,11 @@ void system_view(const struct system *s, hcs_event_system *out)
 uint64_t system_append(struct system *s, struct evlog_slot *take_slot_opt, hcs_event *event)
 {
     struct engine *e = s->engine;
-    struct evlog_slot *slot = take_slot_opt ? take_slot_opt : evlog_reserve(EXIT_EVENT_ROOM);
+    struct evlog_slot *slot = take_slot_opt;
 
+    /* what has no room reserved is bounded while nothing can be written */
+    if (!slot && evlog_pending_bytes(e->options.log) < PENDING_BYTES_MAX)
+        slot = evlog_reserve(EXIT_EVENT_ROOM);
     system_view(s, &event->system);
     if (!slot || evlog_append(e->options.log, slot, event) < 0) {
         log_line(LOG_LINE_CRITICAL, "event %u of system '%s' is lost for lack of memory",
@@ -85,6 +89,16 @@ static void begin_life(struct system *s)
     system_view(s, &view);
     if (evlog_begin_life(s->engine->options.log, &view, s->first_sequence) < 0)
         log_line(LOG_LINE_ERROR, "system '%s' would be lost with this hcsd: no memory", s->id);
+}
+
+/* Its events are in a log that is there no more, except those that were told to nobody. */
+void system_renumber(struct system *s, uint64_t lost)
+{
+    if (s->first_sequence != 0)
+        s->first_sequence = s->first_sequence > lost ? s->first_sequence - lost : 1;
+    s->exit_sequence = s->exit_sequence > lost ? s->exit_sequence - lost : 0;
+    if (s->first_sequence != 0 && s->state != STATE_STOPPED)
+        begin_life(s);
 }
 
 /* Take a step of the life; an event that belongs to it is appended. */
@@ -423,7 +437,8 @@ static hcs_result admit(struct engine *e, const struct doc_system *doc, struct d
                     "there are %u systems already, as many as are allowed", e->n_systems);
     if (e->log_is_stuck)
         return fail(err, HCS_E_WIN32_DISK_FULL, "engine.create",
-                    "the event log cannot be written, so no system is created");
+                    "the event log cannot be written, so no system is created: %s",
+                    engine_log_error(e));
     return (*out)->ops->check(*out, doc, err);
 }
 

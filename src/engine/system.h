@@ -20,6 +20,7 @@ struct engine {
     sd_event_source *retry; /* a commit that did not work is tried again */
     uint32_t n_systems;
     int log_is_stuck;
+    int is_retry_due;
 };
 
 struct process {
@@ -77,6 +78,8 @@ struct system {
 
 /* engine.c */
 void engine_want_turn(struct engine *e);
+void engine_want_retry(struct engine *e); /* a turn in a moment, after what did not work */
+const char *engine_log_error(const struct engine *e);
 void call_answer_later(struct engine *e, struct call *call, hcs_result result,
                        const hcs_error *err);
 void call_fail_now(struct call *call, hcs_result result, const hcs_error *err);
@@ -97,6 +100,7 @@ void system_view(const struct system *s, hcs_event_system *out);
 uint64_t system_append(struct system *s, struct evlog_slot *take_slot_opt, hcs_event *event);
 hcs_result system_step(struct system *s, enum happening what, hcs_error *err);
 void system_settle(struct system *s);
+void system_renumber(struct system *s, uint64_t lost); /* the log before ended with event @lost */
 void system_free(struct system *s);
 struct job *job_begin(struct system *s, enum happening want, struct call *call_opt);
 struct job *job_find(struct system *s, uint64_t number);
@@ -114,6 +118,7 @@ void process_free(struct process *p);
 
 /* sub.c */
 void subs_pump(struct engine *e);
+void subs_renumber(struct engine *e, uint64_t lost); /* as system_renumber() */
 void subs_end(struct engine *e, uint64_t incarnation, const char *reason);
 
 #endif

@@ -25,7 +25,9 @@
 
 #define SYSTEMS_MAX 20000u
 #define PROCESSES_MAX 512u
-#define EVENTS_MAX 100000u
+#define KEEP_EVENTS 1000000u
+#define KEEP_BYTES (512ull * 1024 * 1024)
+#define KEEP_BYTES_MIN (64ull * 1024) /* an event may be as long */
 #define ENDED_MAX 10000u
 #define AUTO_IDLE_SECONDS 60u
 
@@ -38,6 +40,9 @@ struct settings {
     const char *keeper;
     const char *tcp;
     const char *token_file;
+    uint64_t keep_events;
+    uint64_t keep_bytes;
+    uint64_t keep_age_s;
     unsigned long idle_exit_s;
     int has_idle_exit;
     int automatic;
@@ -56,6 +61,9 @@ static const char help[] =
     "                     $XDG_RUNTIME_DIR/hcs/hcsd.sock for others)\n"
     "  --state-dir DIR    the event log (default: $HCS_STATE_DIR, /var/lib/hcs for root,\n"
     "                     ~/.local/state/hcs for others)\n"
+    "  --keep-events N    keep the newest so many events (default: 1000000)\n"
+    "  --keep-bytes SIZE  keep so much of them, as 64K, 100M or 2G; 0: no limit (default: 512M)\n"
+    "  --keep-age TIME    drop what is older, as 90m, 36h or 30d; 0: no limit (default: 0)\n"
     "  --run-dir DIR      one directory for each running system (default: systems, beside the "
     "socket)\n"
     "  --driver NAME      oci: real containers (default); fake: scripted ones, for tests\n"
@@ -106,6 +114,39 @@ static int parse_seconds(const char *text, unsigned long *out)
     return errno == 0 && *text >= '0' && *text <= '9' && *end == 0 && *out <= 86400ul * 365;
 }
 
+struct unit {
+    char letter;
+    uint64_t factor;
+};
+
+static const struct unit no_units[] = { { 0, 1 } };
+static const struct unit sizes[] = {
+    { 0, 1 }, { 'K', 1024 }, { 'M', 1024 * 1024 }, { 'G', 1024 * 1024 * 1024 }
+};
+static const struct unit times[] = {
+    { 0, 1 }, { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }
+};
+
+/* A number and a unit of @units (the first is none at all), together at most 2^50. */
+static int parse_amount(const char *text, const struct unit *units, size_t n_units, uint64_t *out)
+{
+    const uint64_t most = 1ull << 50;
+    char *end;
+
+    if (*text < '0' || *text > '9')
+        return 0;
+    errno = 0;
+    *out = strtoull(text, &end, 10);
+    if (errno != 0 || (end[0] && end[1]))
+        return 0;
+    for (size_t i = 0; i < n_units; i++)
+        if (end[0] == units[i].letter && *out <= most / units[i].factor) {
+            *out *= units[i].factor;
+            return 1;
+        }
+    return 0;
+}
+
 _printf_(1, 2) static int usage_error(const char *format, ...)
 {
     va_list arguments;
@@ -116,6 +157,29 @@ _printf_(1, 2) static int usage_error(const char *format, ...)
     va_end(arguments);
     fputs("\nTry: hcsd --help\n", stderr);
     return 2;
+}
+
+/* What of the events is kept; as parse(). */
+static int parse_keep(int option, const char *text, struct settings *out)
+{
+    switch (option) {
+    case 'E':
+        if (!parse_amount(text, no_units, N_ELEMENTS(no_units), &out->keep_events) ||
+            out->keep_events == 0)
+            return 1 + usage_error("--keep-events '%s' is not a number of events, 1 or more", text);
+        return 0;
+    case 'B':
+        if (!parse_amount(text, sizes, N_ELEMENTS(sizes), &out->keep_bytes) ||
+            (out->keep_bytes != 0 && out->keep_bytes < KEEP_BYTES_MIN))
+            return 1 + usage_error("--keep-bytes '%s' is neither 0 nor a size of 64K or more, such "
+                                   "as 100M or 2G",
+                                   text);
+        return 0;
+    default:
+        if (!parse_amount(text, times, N_ELEMENTS(times), &out->keep_age_s))
+            return 1 + usage_error("--keep-age '%s' is not a time such as 90m, 36h or 30d", text);
+        return 0;
+    }
 }
 
 /* As parse(). */
@@ -153,6 +217,9 @@ static int parse(int argc, char **argv, struct settings *out, int *out_log_level
         { "keeper", required_argument, NULL, 'k' },
         { "tcp", required_argument, NULL, 'T' },
         { "token-file", required_argument, NULL, 'f' },
+        { "keep-events", required_argument, NULL, 'E' },
+        { "keep-bytes", required_argument, NULL, 'B' },
+        { "keep-age", required_argument, NULL, 'A' },
         { "idle-exit", required_argument, NULL, 'i' },
         { "probe", no_argument, NULL, 'p' },
         { "log-level", required_argument, NULL, 'l' },
@@ -194,6 +261,15 @@ static int parse(int argc, char **argv, struct settings *out, int *out_log_level
         case 'f':
             out->token_file = optarg;
             break;
+        case 'E':
+        case 'B':
+        case 'A': {
+            int status = parse_keep(o, optarg, out);
+
+            if (status != 0)
+                return status;
+            break;
+        }
         case 'p':
             out->probe = 1;
             break;
@@ -387,9 +463,14 @@ static hcs_result find_dirs(struct parts *p, const struct settings *settings, hc
     return r < 0 ? r : private_dir(p->run_dir, err);
 }
 
-static hcs_result open_log(struct parts *p, hcs_error *err)
+static hcs_result open_log(struct parts *p, const struct settings *settings, hcs_error *err)
 {
-    struct evlog_options options = { .events_max = EVENTS_MAX, .ended_max = ENDED_MAX };
+    struct evlog_options options = {
+        .events_max = settings->keep_events,
+        .bytes_max = settings->keep_bytes,
+        .age_max_ns = settings->keep_age_s * 1000000000ull,
+        .ended_max = ENDED_MAX,
+    };
     _cleanup_(free_drop) char *path = NULL;
 
     if (asprintf(&path, "%s/events.db", p->state_dir) < 0) {
@@ -443,7 +524,7 @@ static hcs_result begin(struct parts *p, const struct settings *settings, hcs_er
     if (r >= 0)
         r = find_dirs(p, settings, err);
     if (r >= 0)
-        r = open_log(p, err);
+        r = open_log(p, settings, err);
     if (r >= 0)
         r = make_drivers(p, settings, err);
     if (r >= 0) {
@@ -577,7 +658,11 @@ static int run(const struct settings *settings)
 
 int main(int argc, char **argv)
 {
-    struct settings settings = { .driver = "oci" };
+    struct settings settings = {
+        .driver = "oci",
+        .keep_events = KEEP_EVENTS,
+        .keep_bytes = KEEP_BYTES,
+    };
     int log_level = LOG_LINE_NOTICE;
     int r = parse(argc, argv, &settings, &log_level);
 

@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "err.h"
@@ -16,6 +17,8 @@
 #include "utf.h"
 
 /* ---- encoding ---- */
+
+#define SEQUENCE_PREFIX "{\"sequence\":" /* of each encoded event */
 
 /* Length of what needs no escape at the front of @s. */
 static size_t plain_length(const char *s, size_t n)
@@ -115,8 +118,8 @@ static hcs_result append_event(struct buf *out, const hcs_event *event)
     hcs_result r;
 
     r = buf_printf(out,
-                   "{\"sequence\":%" PRIu64 ",\"kind\":%" PRIu32 ",\"name\":\"%s\","
-                   "\"realtimeNs\":%" PRIu64 ",\"monotonicNs\":%" PRIu64,
+                   SEQUENCE_PREFIX "%" PRIu64 ",\"kind\":%" PRIu32 ",\"name\":\"%s\","
+                                   "\"realtimeNs\":%" PRIu64 ",\"monotonicNs\":%" PRIu64,
                    event->sequence, event->kind, name ? name : "Unknown", event->realtime_ns,
                    event->monotonic_ns);
     if (r >= 0)
@@ -152,6 +155,30 @@ hcs_result event_encode(const hcs_event *event, struct buf *out)
         out->data[before] = '\0';
     }
     return r;
+}
+
+void event_renumber(struct buf *encoded, uint64_t sequence)
+{
+    size_t begin = strlen(SEQUENCE_PREFIX), end = begin;
+    char text[24];
+    size_t n = (size_t) snprintf(text, sizeof text, "%" PRIu64, sequence);
+
+    assert(encoded->length > begin && memcmp(encoded->data, SEQUENCE_PREFIX, begin) == 0);
+    while (encoded->data[end] >= '0' && encoded->data[end] <= '9')
+        end++;
+    assert(n <= end - begin);
+    memcpy(encoded->data + begin, text, n);
+    memmove(encoded->data + begin + n, encoded->data + end, encoded->length - end + 1);
+    encoded->length -= end - begin - n;
+}
+
+/* The name and its colon come before any text that somebody else has written. */
+uint64_t event_realtime(const char *encoded)
+{
+    static const char name[] = "\"realtimeNs\":";
+    const char *at = strstr(encoded, name);
+
+    return at ? strtoull(at + sizeof name - 1, NULL, 10) : 0;
 }
 
 /* ---- viewing ---- */

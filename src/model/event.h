@@ -11,6 +11,12 @@
 /* Append the Event object of the wire, as JSON text, to @out. */
 _must_use_ hcs_result event_encode(const hcs_event *event, struct buf *out);
 
+/* Give an encoded event another number, which is not longer than the one that it has. */
+void event_renumber(struct buf *encoded, uint64_t sequence);
+
+/* The realtime of an encoded event, without decoding the rest; 0 when it has none. */
+uint64_t event_realtime(const char *encoded);
+
 /* View an Event object.  The strings of @out are borrowed from @json. */
 _must_use_ hcs_result event_view(const json_t *json, hcs_event *out, hcs_error *err);
 
