@@ -1,11 +1,13 @@
 /* fuzz_doc.c - any text as each kind of document, as an id, as an event and as an exit report.
- * What is refused has a text; what is accepted keeps the promises of its type. */
+ * Also as a filter.  What is refused has a text; what is accepted keeps the promises of its type.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "doc.h"
 #include "event.h"
 #include "exit.h"
+#include "filter.h"
 #include "fuzz.h"
 #include "utf.h"
 
@@ -84,6 +86,36 @@ static void check_query(const char *text)
     doc_query_drop(doc);
 }
 
+/* What the kind alone says about an event, the whole filter does not deny. */
+static void check_filter(const char *text)
+{
+    hcs_event event = HCS_EVENT_INIT;
+    json_t *json = json_loads(text, JSON_ALLOW_NUL, NULL);
+    hcs_error err = HCS_ERROR_INIT;
+    struct filter *f = NULL;
+    hcs_result r;
+
+    if (!json)
+        return;
+    r = filter_parse(json, &f, &err);
+    json_decref(json);
+    if (r < 0) {
+        CHECK(!f);
+        check_refusal(r, &err);
+        return;
+    }
+    event.system.id = text; /* as good as any other */
+    event.system.owner = "me";
+    event.exit = exit_from_wait_status(3 << 8);
+    for (event.has_exit = 0; event.has_exit <= 1; event.has_exit++)
+        for (event.kind = 0; event.kind <= 3; event.kind++) {
+            int by_kind = filter_matches_kind(f, event.kind);
+
+            CHECK(by_kind < 0 || by_kind == filter_matches(f, &event));
+        }
+    filter_drop(f);
+}
+
 /* An event that was understood encodes to one that is understood the same. */
 static void check_event(const char *text)
 {
@@ -127,6 +159,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_process(text);
     check_query(text);
     check_event(text);
+    check_filter(text);
     r = doc_check_id(text, &err);
     if (r < 0)
         check_refusal(r, &err);

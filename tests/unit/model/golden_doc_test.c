@@ -8,6 +8,7 @@
 #include "buf.h"
 #include "doc.h"
 #include "fd.h"
+#include "filter.h"
 
 #define TEXT_MAX ((size_t) 2 << 20)
 #define DOCUMENTS_MAX 1000
@@ -84,6 +85,20 @@ static hcs_result show_query(const char *text, struct buf *out, hcs_error *err)
     return HCS_OK;
 }
 
+/* A filter shows nothing of itself but whether it is one: what it matches is in filter_test.c. */
+static hcs_result show_filter(const char *text, hcs_error *err)
+{
+    _cleanup_(filter_dropp) struct filter *filter = NULL;
+    json_t *json = json_loads(text, JSON_ALLOW_NUL, NULL);
+    hcs_result r;
+
+    if (!json)
+        abort();
+    r = filter_parse(json, &filter, err);
+    json_decref(json);
+    return r;
+}
+
 static void show(const char *name, const char *text, struct buf *out)
 {
     hcs_error err = HCS_ERROR_INIT;
@@ -95,6 +110,8 @@ static void show(const char *name, const char *text, struct buf *out)
         r = show_system(text, out, &err);
     else if (strncmp(name, "process-", 8) == 0)
         r = show_process(text, out, &err);
+    else if (strncmp(name, "filter-", 7) == 0)
+        r = show_filter(text, &err);
     else
         r = show_query(text, out, &err);
     if (r >= 0)
@@ -173,7 +190,7 @@ static size_t list_documents(const char *path, char *names[DOCUMENTS_MAX])
 static int has_kind(const char *name)
 {
     return strncmp(name, "system-", 7) == 0 || strncmp(name, "process-", 8) == 0 ||
-           strncmp(name, "query-", 6) == 0;
+           strncmp(name, "query-", 6) == 0 || strncmp(name, "filter-", 7) == 0;
 }
 
 int main(int argc, char **argv)
