@@ -241,7 +241,7 @@ hcs_result engine_new(const struct engine_options *options, struct engine **out,
         return fail(err, HCS_E_OUTOFMEMORY, "engine.new", "no memory for the engine");
     e->options = *options;
     list_init(&e->systems);
-    list_init(&e->subs);
+    list_init(&e->clients);
     list_init(&e->answers);
     list_init(&e->exited_processes);
     list_init(&e->exited_systems);

@@ -15,6 +15,7 @@
 #include "driver.h"
 #include "evlog.h"
 #include "list.h"
+#include "sub.h"
 
 struct engine;
 
@@ -39,7 +40,8 @@ struct answer {
     uint32_t process_id;            /* process create */
     const hcs_exit *exit;           /* waits */
     const char *detail;
-    json_t *json; /* properties, list; borrowed */
+    json_t *json;                        /* properties, list; borrowed */
+    const struct sub_position *position; /* of a list that is a snapshot, else NULL */
 };
 
 /* One request.  Embed it; it may be dropped (call_drop) at any time before its answer, and then
@@ -90,7 +92,10 @@ void engine_terminate(struct engine *e, struct call *call, const char *id, uint6
 void engine_wait(struct engine *e, struct call *call, const char *id, uint64_t incarnation);
 void engine_forget(struct engine *e, struct call *call, const char *id, uint64_t incarnation);
 void engine_properties(struct engine *e, struct call *call, const char *id, uint64_t incarnation);
-void engine_list(struct engine *e, struct call *call, const char *query_opt);
+
+/* A @snapshot has the position that belongs to the states: whatever happened up to it is in them,
+ * and nothing that happened after it. */
+void engine_list(struct engine *e, struct call *call, const char *query_opt, int snapshot);
 
 /* @fds are borrowed for the call. */
 void engine_process_create(struct engine *e, struct call *call, const char *id,
@@ -99,37 +104,5 @@ void engine_process_wait(struct engine *e, struct call *call, const char *id, ui
                          uint32_t process_id);
 void engine_process_signal(struct engine *e, struct call *call, const char *id,
                            uint64_t incarnation, uint32_t process_id, int signal);
-
-/* A reader of the log. */
-struct sub {
-    const struct sub_sink *sink;
-
-    /* the engine's */
-    struct list link;
-    struct engine *engine;
-    uint64_t position; /* newest event it has seen or that was not for it */
-    uint64_t lost;     /* newest event of a log that is no more, of which @position is; 0: none */
-    uint64_t incarnation; /* 0: all systems */
-    int blocked;          /* its sink had no room */
-    int ended;
-    const char *reason; /* of the end; NULL: the exit of the system */
-};
-
-/* Where events go.  A sink that has no room says 0 and is asked again after sub_wake(). */
-struct sub_sink {
-    int (*event)(struct sub *s, const char *bytes, size_t length);
-    int (*gap)(struct sub *s, uint64_t first, uint64_t last);
-    int (*end)(struct sub *s, const char *reason);
-};
-
-/* NOW_OR_EXIT, of one system: now, but with the exit event of one that has ended. */
-enum sub_from { SUB_FROM_NOW, SUB_FROM_BEGINNING, SUB_FROM_AFTER, SUB_FROM_NOW_OR_EXIT };
-
-/* Begin; @system_id_opt limits it to one system, which must be known, and which is the one of
- * @incarnation unless that is 0.  Nothing is delivered before the loop runs. */
-_must_use_ hcs_result sub_open(struct engine *e, struct sub *s, enum sub_from from, uint64_t after,
-                               const char *system_id_opt, uint64_t incarnation, hcs_error *err);
-void sub_wake(struct sub *s);
-void sub_close(struct sub *s); /* also one that was never opened, when it is all zero */
 
 #endif

@@ -66,9 +66,9 @@ static json_t *ended_properties(const struct evlog_ended *ended)
     return basic_properties(&ended->system, "Stopped", &ended->exit);
 }
 
-static void answer_json(struct call *call, json_t *take_json)
+static void answer_json(struct call *call, json_t *take_json, const struct sub_position *at_opt)
 {
-    struct answer answer = { .json = take_json };
+    struct answer answer = { .json = take_json, .position = at_opt };
 
     if (take_json)
         call->answered(call, &answer);
@@ -92,7 +92,7 @@ void engine_properties(struct engine *e, struct call *call, const char *id, uint
     hcs_result r = doc_check_id(id, &err);
 
     if (r >= 0 && s) {
-        answer_json(call, living_properties(s, 1));
+        answer_json(call, living_properties(s, 1), NULL);
         return;
     }
     if (r >= 0)
@@ -103,7 +103,7 @@ void engine_properties(struct engine *e, struct call *call, const char *id, uint
     if (r < 0)
         call_fail_now(call, r, &err);
     else
-        answer_json(call, json);
+        answer_json(call, json, NULL);
 }
 
 struct listing {
@@ -121,31 +121,46 @@ static void on_list_ended(void *context, const struct evlog_ended *ended)
         json_array_append_new(l->list, ended_properties(ended));
 }
 
-void engine_list(struct engine *e, struct call *call, const char *query_opt)
+/* Those that live.  One that is being created has no event yet: it is in no snapshot. */
+static void list_living(struct listing *l, int snapshot)
 {
-    _cleanup_(doc_query_dropp) struct doc_query *query = NULL;
-    struct listing listing = { .engine = e };
-    hcs_error err = HCS_ERROR_INIT;
-    hcs_result r = doc_query_parse(query_opt, &query, &err);
-
-    listing.query = query;
-    listing.list = json_array();
-    if (r >= 0)
-        r = evlog_list_ended(e->options.log, on_list_ended, &listing, &err);
-    if (r < 0) {
-        json_decref(listing.list);
-        call_fail_now(call, r, &err);
-        return;
-    }
-    list_for_each(&e->systems, n)
+    list_for_each(&l->engine->systems, n)
     {
         struct system *s = container_of(n, struct system, link);
         hcs_event_system view;
 
         system_view(s, &view);
-        if (system_find_readable(e, s->id, s->incarnation) &&
-            doc_query_matches(query, view.id, view.type, view.owner))
-            json_array_append_new(listing.list, living_properties(s, 0));
+        if (system_find_readable(l->engine, s->id, s->incarnation) &&
+            !(snapshot && s->first_sequence == 0) &&
+            doc_query_matches(l->query, view.id, view.type, view.owner))
+            json_array_append_new(l->list, living_properties(s, 0));
     }
-    answer_json(call, listing.list);
+}
+
+void engine_list(struct engine *e, struct call *call, const char *query_opt, int snapshot)
+{
+    _cleanup_(doc_query_dropp) struct doc_query *query = NULL;
+    struct listing listing = { .engine = e };
+    struct evlog *log = e->options.log;
+    struct sub_position at = { .boot = "" };
+    hcs_error err = HCS_ERROR_INIT;
+    hcs_result r = doc_query_parse(query_opt, &query, &err);
+
+    listing.query = query;
+    listing.list = json_array();
+    /* the states are those after all that was appended, so all of it must have its position */
+    if (r >= 0 && snapshot)
+        r = evlog_commit(log, &err);
+    if (r >= 0)
+        r = evlog_list_ended(log, on_list_ended, &listing, &err);
+    if (r < 0) {
+        json_decref(listing.list);
+        call_fail_now(call, r, &err);
+        return;
+    }
+    list_living(&listing, snapshot);
+    at.log = evlog_id(log);
+    at.after = evlog_last(log);
+    at.boot = evlog_boot_at(log, at.after + 1);
+    answer_json(call, listing.list, snapshot ? &at : NULL);
 }

@@ -1,257 +1,196 @@
-/* sub.c - who wants an event?  Readers of the log, each with its own position.
- * Owns:    the positions.
- * Users:   the Varlink side opens and closes them, engine.c pumps after each commit.  Loop thread
- * only. Promise: a reader that does not read costs a position; nobody waits for it. */
+/* sub.c - who has its turn?  Readers of the log, and the clients that they are of.
+ * Owns:    the lists of clients and readers, the timers of readers.
+ * Users:   the Varlink side opens and closes readers, engine.c pumps after each commit.  Loop
+ * thread only. Promise: a reader that does not read costs a position; nobody waits for it, nor for
+ * a client with many. */
+
+#include "sub.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 #include "err.h"
-#include "system.h"
+#include "sub_parts.h"
 
-struct pump {
-    struct sub *sub;
-    int delivered;
-    int stopped;
+struct sub_client {
+    struct list link;
+    struct list subs;
+    uint64_t number;
+    uint32_t n_subs;
+    uint32_t left; /* that had no turn yet */
+    int has_turn;  /* it is not freed meanwhile */
 };
 
-static int visit(void *context, uint64_t sequence, uint64_t incarnation, hcs_event_kind kind,
-                 const char *bytes, size_t length)
+/* ---- clients ---- */
+
+static struct sub_client *client_of(struct engine *e, uint64_t number)
 {
-    struct pump *pump = context;
-    struct sub *s = pump->sub;
+    struct sub_client *c;
 
-    if (s->incarnation == 0 || s->incarnation == incarnation) {
-        if (!s->sink->event(s, bytes, length)) {
-            s->blocked = 1;
-            return 0;
-        }
-        if (s->incarnation != 0 && kind == HCS_EVENT_SYSTEM_EXITED)
-            s->ended = 1;
-    }
-    s->position = sequence;
-    pump->delivered++;
-    return !s->ended;
-}
-
-static void on_exit_number(void *context, const struct evlog_ended *ended)
-{
-    uint64_t *out = context;
-
-    *out = ended->exit_sequence;
-}
-
-/* Whether the exit of the one system that a reader follows is behind it: also when nobody remembers
- * that system any more. */
-static int has_passed_exit(const struct sub *s)
-{
-    struct evlog *log = s->engine->options.log;
-    uint64_t exit = 0;
-
-    if (s->incarnation == 0)
-        return 0;
-    list_for_each(&s->engine->systems, n)
+    list_for_each(&e->clients, n)
     {
-        const struct system *living = container_of(n, struct system, link);
-
-        if (living->incarnation == s->incarnation)
-            return (living->exit_sequence != 0 || living->ended_durably) &&
-                   living->exit_sequence <= s->position;
+        c = container_of(n, struct sub_client, link);
+        if (c->number == number)
+            return c;
     }
-    if (evlog_find_incarnation(log, s->incarnation, on_exit_number, &exit, NULL) < 0)
+    c = calloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    c->number = number;
+    list_init(&c->subs);
+    list_append(&e->clients, &c->link);
+    return c;
+}
+
+static void client_check(struct sub_client *c)
+{
+    if (c->n_subs > 0 || c->has_turn)
+        return;
+    list_remove(&c->link);
+    free(c);
+}
+
+/* ---- the turn ---- */
+
+/* The next reader of a client; 1 when there is more for it. */
+static int serve_next(struct sub_client *c, struct sub_turn *turn)
+{
+    struct sub *s = list_first(&c->subs, struct sub, link);
+    int more;
+
+    c->left--;
+    if (!s)
         return 0;
-    return exit <= s->position;
-}
-
-/* What the log no longer has: one gap with its exact numbers. */
-static void skip_gap(struct sub *s)
-{
-    uint64_t first = evlog_first(s->engine->options.log);
-
-    if (s->position + 1 >= first)
-        return;
-    if (!s->sink->gap(s, s->position + 1, first - 1)) {
-        s->blocked = 1;
-        return;
-    }
-    s->position = first - 1;
-    s->ended = has_passed_exit(s);
-}
-
-/* What it had not read of a log that was set aside: a gap, then the new log from its beginning. */
-static void leave_lost(struct sub *s)
-{
-    if (s->lost == 0)
-        return;
-    if (s->position < s->lost && !s->sink->gap(s, s->position + 1, s->lost)) {
-        s->blocked = 1;
-        return;
-    }
-    s->position = s->lost = 0;
-    s->ended = has_passed_exit(s);
-}
-
-void subs_renumber(struct engine *e, uint64_t lost)
-{
-    list_for_each(&e->subs, n)
-    {
-        struct sub *s = container_of(n, struct sub, link);
-
-        if (s->lost != 0) {
-            s->ended = 1;
-            s->reason = "the event log was damaged twice before this stream was read";
-        }
-        s->lost = lost;
-    }
-}
-
-/* Give a reader one portion; 1 when there is more for it and it has room. */
-static int pump_one(struct sub *s)
-{
-    struct evlog *log = s->engine->options.log;
-    struct pump pump = { .sub = s };
-
-    if (!s->blocked && !s->ended)
-        leave_lost(s);
-    if (s->blocked || s->position >= evlog_last(log))
-        return 0;
-    skip_gap(s);
-    if (s->blocked)
-        return 0;
-    if (!s->ended && evlog_read(log, s->position, visit, &pump, NULL) < 0) {
-        engine_want_retry(s->engine); /* a commit replaces a log that is damaged */
-        return 0;
-    }
-    return !s->blocked && !s->ended && s->position < evlog_last(log);
-}
-
-static void finish(struct sub *s)
-{
-    if (!s->ended || s->blocked)
-        return;
     list_remove(&s->link);
-    if (!s->sink->end(s, s->reason ? s->reason : "the system has exited")) {
-        s->blocked = 1;
-        list_append(&s->engine->subs, &s->link);
-    }
+    list_append(&c->subs, &s->link);
+    c->has_turn = 1;
+    more = sub_serve(s, turn);
+    c->has_turn = 0;
+    return more;
 }
 
 void subs_pump(struct engine *e)
 {
+    struct sub_turn turn = { .left = SUB_TURN_WORK };
+    struct list waiting;
     int more = 0;
 
-    list_for_each(&e->subs, n)
+    list_init(&waiting);
+    list_move_all(&waiting, &e->clients);
+    list_for_each(&waiting, n)
     {
-        struct sub *s = container_of(n, struct sub, link);
+        struct sub_client *c = container_of(n, struct sub_client, link);
 
-        more |= pump_one(s);
-        finish(s);
+        c->left = c->n_subs;
     }
+    while (turn.left > 0 && !list_is_empty(&waiting)) {
+        struct sub_client *c = list_first(&waiting, struct sub_client, link);
+
+        list_remove(&c->link);
+        more |= serve_next(c, &turn);
+        list_append(c->left > 0 ? &waiting : &e->clients, &c->link);
+        client_check(c);
+    }
+    /* who had no turn is the first in the next */
+    more |= !list_is_empty(&waiting);
+    list_move_all(&waiting, &e->clients);
+    list_move_all(&e->clients, &waiting);
     if (more)
         engine_want_turn(e);
 }
 
-/* The incarnation a stream of one system means, and whether that system has already ended. */
-struct wanted {
-    uint64_t incarnation;
-    uint64_t exit_sequence; /* 0 also when it was in a log before this one */
-    int has_ended;
-};
+/* ---- timers ---- */
 
-static void on_ended(void *context, const struct evlog_ended *ended)
+static int on_bookmark(sd_event_source *source, uint64_t usec, void *context)
 {
-    struct wanted *wanted = context;
+    struct sub *s = context;
 
-    wanted->incarnation = ended->system.incarnation;
-    wanted->exit_sequence = ended->exit_sequence;
-    wanted->has_ended = 1;
+    (void) usec;
+    s->bookmark_due = 1;
+    sd_event_source_set_time_relative(source, s->bookmark_us);
+    sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    engine_want_turn(s->engine);
+    return 0;
 }
 
-static hcs_result resolve(struct engine *e, const char *id, uint64_t incarnation,
-                          struct wanted *out, hcs_error *err)
+static int on_until(sd_event_source *source, uint64_t usec, void *context)
 {
-    struct system *s = system_find_readable(e, id, incarnation);
-    hcs_result r;
+    struct sub *s = context;
 
-    if (s) {
-        out->incarnation = s->incarnation;
-        out->exit_sequence = s->exit_sequence <= evlog_last(e->options.log) ? s->exit_sequence : 0;
-        out->has_ended = out->exit_sequence != 0 || s->ended_durably;
-        return HCS_OK;
+    (void) source;
+    (void) usec;
+    engine_want_turn(s->engine); /* the commit first: what was stamped before must be given */
+    return 0;
+}
+
+static int add_timers(struct sub *s, const struct sub_options *options)
+{
+    sd_event *loop = s->engine->options.loop;
+    int r = 0;
+
+    if (options->bookmark_ms != 0) {
+        uint64_t us = options->bookmark_ms * 1000ull;
+
+        s->bookmark_us =
+            us - us / 4; /* the rest is how late it may be, so that many come at once */
+        r = sd_event_add_time_relative(loop, &s->bookmark_timer, CLOCK_MONOTONIC, s->bookmark_us,
+                                       us / 4, on_bookmark, s);
     }
-    r = evlog_find_ended(e->options.log, id, incarnation, on_ended, out, err);
-    if (r == 0)
-        return fail(err, HCS_E_SYSTEM_NOT_FOUND, "engine.subscribe", "no system '%.128s'", id);
-    return r < 0 ? r : HCS_OK;
+    if (r >= 0 && options->until_ns != 0)
+        r = sd_event_add_time(loop, &s->until_timer, CLOCK_REALTIME, options->until_ns / 1000 + 1,
+                              1000, on_until, s);
+    return r;
 }
 
-/* The newest event that a reader who begins now does not want. */
-static uint64_t position_of(const struct engine *e, enum sub_from from, uint64_t after,
-                            uint64_t exit_sequence)
+/* ---- opening and closing ---- */
+
+/* Everything but the sink, from nothing. */
+static void clear(struct sub *s)
 {
-    switch (from) {
-    case SUB_FROM_AFTER:
-        return after;
-    case SUB_FROM_BEGINNING:
-        return evlog_first(e->options.log) - 1;
-    case SUB_FROM_NOW_OR_EXIT:
-        if (exit_sequence != 0)
-            return exit_sequence - 1;
-        break;
-    case SUB_FROM_NOW:
-        break;
-    }
-    return evlog_last(e->options.log);
+    const struct sub_sink *sink = s->sink;
+
+    memset(s, 0, sizeof *s);
+    s->sink = sink;
 }
 
-hcs_result sub_open(struct engine *e, struct sub *s, enum sub_from from, uint64_t after,
-                    const char *system_id_opt, uint64_t incarnation, hcs_error *err)
+hcs_result sub_open(struct engine *e, struct sub *s, const struct sub_options *options,
+                    hcs_error *err)
 {
-    struct wanted wanted = { 0, 0, 0 };
-    uint64_t last = evlog_last(e->options.log);
     hcs_result r;
+    int timers;
 
     assert(s->sink && s->sink->event && s->sink->gap && s->sink->end);
-    if (system_id_opt) {
-        r = doc_check_id(system_id_opt, err);
-        if (r >= 0)
-            r = resolve(e, system_id_opt, incarnation, &wanted, err);
-        if (r < 0)
-            return r;
-    }
-    if (from == SUB_FROM_AFTER && after > last)
-        return fail(err, HCS_E_INVALIDARG, "engine.subscribe",
-                    "event %llu does not exist yet: the newest is %llu", (unsigned long long) after,
-                    (unsigned long long) last);
+    clear(s);
     s->engine = e;
-    s->incarnation = wanted.incarnation;
-    s->position = position_of(e, from, after, wanted.exit_sequence);
-    s->blocked = 0;
-    s->lost = 0;
-    s->ended = wanted.has_ended && s->position >= wanted.exit_sequence;
-    list_append(&e->subs, &s->link);
+    s->filter_opt = options->filter_opt;
+    list_init(&s->link);
+    r = sub_place(e, s, options, err);
+    if (r >= 0) {
+        s->client = client_of(e, options->client);
+        timers = s->client ? add_timers(s, options) : -ENOMEM;
+        if (timers < 0)
+            r = fail_os(err, result_from_errno(-timers), -timers, "engine.subscribe",
+                        "what a stream needs");
+    }
+    if (r < 0) {
+        if (s->client)
+            client_check(s->client);
+        s->client = NULL;
+        sub_close(s);
+        return r;
+    }
+    list_append(&s->client->subs, &s->link);
+    s->client->n_subs++;
+    if (!s->seeking)
+        sub_tell_ready(s);
     engine_want_turn(e);
     return HCS_OK;
 }
 
-/* Readers of a system that will have no exit event. */
-void subs_end(struct engine *e, uint64_t incarnation, const char *reason)
-{
-    list_for_each(&e->subs, n)
-    {
-        struct sub *s = container_of(n, struct sub, link);
-
-        if (s->incarnation == incarnation) {
-            s->ended = 1;
-            s->reason = reason;
-            engine_want_turn(e);
-        }
-    }
-}
-
 void sub_wake(struct sub *s)
 {
-    if (!s->blocked)
+    if (!s->blocked && !s->bookmark_due)
         return;
     s->blocked = 0;
     engine_want_turn(s->engine);
@@ -261,5 +200,91 @@ void sub_close(struct sub *s)
 {
     if (s->link.next)
         list_remove(&s->link);
+    if (s->client) {
+        s->client->n_subs--;
+        client_check(s->client);
+    }
+    s->bookmark_timer = sd_event_source_disable_unref(s->bookmark_timer);
+    s->until_timer = sd_event_source_disable_unref(s->until_timer);
+    filter_drop(TAKE(s->filter_opt));
+    s->client = NULL;
     s->engine = NULL;
+}
+
+/* ---- all of them ---- */
+
+static void for_each_sub(struct engine *e, void (*what)(struct sub *s, const void *context),
+                         const void *context)
+{
+    list_for_each(&e->clients, n)
+    {
+        struct sub_client *c = container_of(n, struct sub_client, link);
+
+        list_for_each(&c->subs, m) what(container_of(m, struct sub, link), context);
+    }
+}
+
+static void renumber(struct sub *s, const void *context)
+{
+    const uint64_t *lost = context;
+
+    if (s->seeking) { /* nobody was told where it begins: with the new log */
+        s->seek_top = 0;
+        return;
+    }
+    if (s->has_lost) {
+        s->ended = 1;
+        s->reason = "the event log was damaged twice before this stream was read";
+    }
+    s->has_lost = 1;
+    s->lost = *lost;
+    if (s->stop_after != UINT64_MAX)
+        s->stop_after = 0; /* what it was to give is lost, or given */
+}
+
+void subs_renumber(struct engine *e, uint64_t lost)
+{
+    for_each_sub(e, renumber, &lost);
+}
+
+struct sub_fate {
+    struct engine *engine;
+    uint64_t incarnation;
+    const char *reason;
+};
+
+static void end_of(struct sub *s, const void *context)
+{
+    const struct sub_fate *fate = context;
+
+    if (s->incarnation != fate->incarnation)
+        return;
+    s->ended = 1;
+    s->reason = fate->reason;
+    engine_want_turn(fate->engine);
+}
+
+/* Readers of a system that will have no exit event. */
+void subs_end(struct engine *e, uint64_t incarnation, const char *reason)
+{
+    struct sub_fate fate = { e, incarnation, reason };
+
+    for_each_sub(e, end_of, &fate);
+}
+
+void sub_get_figures(const struct sub *s, struct sub_figures *out)
+{
+    uint64_t last = s->engine ? evlog_last(s->engine->options.log) : 0;
+
+    *out = (struct sub_figures){
+        .position = s->position,
+        .lag = last > s->position ? last - s->position : 0,
+        .incarnation = s->incarnation,
+        .sent = s->sent,
+        .filtered = s->filtered,
+        .blocked = s->blocked,
+        .seeking = s->seeking,
+    };
+    if (s->has_lost) /* its position is of another log: all of this one is before it */
+        out->lag = last + (s->lost > s->position ? s->lost - s->position : 0);
 }

@@ -524,6 +524,8 @@ static hcs_result begin(struct parts *p, const struct settings *settings, hcs_er
     if (r >= 0)
         r = find_dirs(p, settings, err);
     if (r >= 0)
+        r = identity_load(p->state_dir, s->host_id, err);
+    if (r >= 0)
         r = open_log(p, settings, err);
     if (r >= 0)
         r = make_drivers(p, settings, err);

@@ -18,9 +18,9 @@
 #include "interface_text.h"
 #include "server.h"
 
-#define PARAMETERS_MAX 10 /* and one that ends them */
+#define PARAMETERS_MAX 12 /* and one that ends them */
 
-enum type { TEXT, NUMBER };
+enum type { TEXT, NUMBER, BOOLEAN, OBJECT };
 
 struct parameter {
     const char *name;
@@ -58,8 +58,16 @@ static void refuse_parameter(struct connection *c, const char *name)
 
 static int is_of_type(const json_t *value, enum type type)
 {
-    return type == TEXT ? json_is_string(value)
-                        : json_is_integer(value) && json_integer_value(value) >= 0;
+    switch (type) {
+    case TEXT:
+        return json_is_string(value);
+    case NUMBER:
+        return json_is_integer(value) && json_integer_value(value) >= 0;
+    case BOOLEAN:
+        return json_is_boolean(value);
+    default:
+        return json_is_object(value);
+    }
 }
 
 /* Every parameter known and of its type, every required one there; otherwise the call is answered:
@@ -143,8 +151,11 @@ static json_t *format_properties(struct connection *c, const struct answer *answ
 
 static json_t *format_systems(struct connection *c, const struct answer *answer)
 {
-    (void) c;
-    return json_pack("{s:O}", "systems", answer->json);
+    json_t *json = json_pack("{s:O}", "systems", answer->json);
+
+    if (json && answer->position)
+        json_object_set_new(json, "position", position_to_json(c->server, answer->position));
+    return json;
 }
 
 static json_t *format_process(struct connection *c, const struct answer *answer)
@@ -190,7 +201,8 @@ SYSTEM_VERB(properties)
 static void begin_list(struct connection *c, const json_t *p, struct varlink_message *message)
 {
     (void) message;
-    engine_list(c->server->engine, &c->call, text_of(p, "query"));
+    engine_list(c->server->engine, &c->call, text_of(p, "query"),
+                json_is_true(json_object_get(p, "snapshot")));
 }
 
 /* ---- processes ---- */
@@ -360,59 +372,6 @@ static void begin_process_signal(struct connection *c, const json_t *p,
                           signal <= 1000 ? (int) signal : 1000);
 }
 
-/* ---- the stream ---- */
-
-static hcs_result parse_from(const json_t *p, enum sub_from *out, hcs_error *err)
-{
-    const char *from = text_of(p, "from");
-
-    if (!from || strcmp(from, "now") == 0)
-        *out = SUB_FROM_NOW;
-    else if (strcmp(from, "beginning") == 0)
-        *out = SUB_FROM_BEGINNING;
-    else if (strcmp(from, "after") == 0)
-        *out = SUB_FROM_AFTER;
-    else if (strcmp(from, "nowOrExit") == 0)
-        *out = SUB_FROM_NOW_OR_EXIT;
-    else
-        return fail(err, HCS_E_INVALIDARG, "hcsd.subscribe",
-                    "from is '%.40s': it must be now, beginning, after or nowOrExit", from);
-    if ((*out == SUB_FROM_AFTER) != json_is_integer(json_object_get(p, "after")))
-        return fail(err, HCS_E_INVALIDARG, "hcsd.subscribe",
-                    "`after` goes with from \"after\", and only with it");
-    if (!text_of(p, "systemId") &&
-        (*out == SUB_FROM_NOW_OR_EXIT || json_is_integer(json_object_get(p, "incarnation"))))
-        return fail(err, HCS_E_INVALIDARG, "hcsd.subscribe",
-                    "from \"nowOrExit\" and `incarnation` go with `systemId`");
-    return HCS_OK;
-}
-
-static void begin_subscribe(struct connection *c, const json_t *p, struct varlink_message *message)
-{
-    struct evlog *log = engine_log(c->server->engine);
-    hcs_error err = HCS_ERROR_INIT;
-    enum sub_from from = SUB_FROM_NOW;
-    json_t *ready;
-    hcs_result r = parse_from(p, &from, &err);
-
-    (void) message;
-    memset(&c->sub, 0, sizeof c->sub);
-    c->sub.sink = &connection_sink;
-    if (r >= 0)
-        r = sub_open(c->server->engine, &c->sub, from, number_of(p, "after"),
-                     text_of(p, "systemId"), number_of(p, "incarnation"), &err);
-    if (r < 0) {
-        fail_call(c, &err);
-        return;
-    }
-    c->method = NULL;
-    c->streaming = 1;
-    ready = json_pack("{s:{s:s, s:I}}", "ready", "log", evlog_id(log), "after",
-                      (json_int_t) c->sub.position);
-    connection_reply(c, ready, 1);
-    json_decref(ready);
-}
-
 /* ---- about the service ---- */
 
 static json_int_t count_streams(const struct server *s)
@@ -525,7 +484,10 @@ static const struct method methods[] = {
     { "TerminateSystem", { ID, INCARNATION }, begin_terminate, NULL },
     { "WaitSystem", { ID, INCARNATION }, begin_wait, format_exit },
     { "GetSystemProperties", { ID, INCARNATION }, begin_properties, format_properties },
-    { "ListSystems", { { "query", TEXT, 0 } }, begin_list, format_systems },
+    { "ListSystems",
+      { { "query", TEXT, 0 }, { "snapshot", BOOLEAN, 0 } },
+      begin_list,
+      format_systems },
     { "ForgetSystem", { ID, INCARNATION }, begin_forget, NULL },
     { "OpenStdio", { { 0 } }, begin_open_stdio, NULL },
     { "CreateProcess",
@@ -546,8 +508,18 @@ static const struct method methods[] = {
       begin_process_signal,
       NULL },
     { "Subscribe",
-      { { "from", TEXT, 0 }, { "after", NUMBER, 0 }, { "systemId", TEXT, 0 }, INCARNATION },
-      begin_subscribe,
+      { { "from", TEXT, 0 },
+        { "after", NUMBER, 0 },
+        { "systemId", TEXT, 0 },
+        INCARNATION,
+        { "log", TEXT, 0 },
+        { "since", NUMBER, 0 },
+        { "until", NUMBER, 0 },
+        { "last", NUMBER, 0 },
+        { "follow", BOOLEAN, 0 },
+        { "filter", OBJECT, 0 },
+        { "bookmarkMs", NUMBER, 0 } },
+      subscribe_begin,
       NULL },
 };
 
@@ -604,11 +576,11 @@ void method_call(struct connection *c, struct varlink_message *message)
     m = look_up(c, full);
     if (!m)
         return;
-    if (m->begin == begin_subscribe && !json_is_true(json_object_get(message->json, "more"))) {
+    if (m->begin == subscribe_begin && !json_is_true(json_object_get(message->json, "more"))) {
         refuse_parameter(c, "more");
         return;
     }
-    if ((m->begin == begin_subscribe || m->begin == begin_open_stdio) && c->oneway) {
+    if ((m->begin == subscribe_begin || m->begin == begin_open_stdio) && c->oneway) {
         c->oneway = 0;
         refuse_parameter(c, "oneway");
         return;

@@ -5,6 +5,7 @@
 #include <systemd/sd-event.h>
 
 #include "engine.h"
+#include "identity.h"
 #include "tcp.h"
 #include "varlink.h"
 
@@ -34,6 +35,7 @@ struct server {
     uint32_t connections_max;
     uint64_t idle_exit_us; /* 0: stay */
     uint64_t started_ns;
+    char host_id[HOST_ID_SIZE];
     struct driver *drivers[2];
     size_t n_drivers;
     const char *no_namespaces;
@@ -114,6 +116,10 @@ void tickets_drop(struct server *s);
 
 /* Owned, blocking; SOCKET_NONE: there is no such ticket, or no longer. */
 _must_use_ os_socket ticket_take(struct server *s, const char *name);
+
+/* subscribe.c: the stream, and positions on the wire; NULL when out of memory. */
+void subscribe_begin(struct connection *c, const json_t *p, struct varlink_message *message);
+json_t *position_to_json(const struct server *s, const struct sub_position *at);
 
 /* sink.c */
 extern const struct sub_sink connection_sink;

@@ -47,6 +47,37 @@ static int on_gap(struct sub *s, uint64_t first, uint64_t last)
            send_pieces(c, "{\"parameters\":{\"gap\":", body, (size_t) n, "},\"continues\":true}");
 }
 
+/* {"ready":..} or {"bookmark":..}; 0: no memory. */
+static int send_position(struct connection *c, const char *name, const struct sub_position *at)
+{
+    json_t *parameters = json_pack("{s:o}", name, position_to_json(c->server, at));
+
+    if (!parameters)
+        return 0;
+    connection_reply(c, parameters, 1);
+    json_decref(parameters);
+    c->server->streams_wait = 1;
+    return 1;
+}
+
+static void on_ready(struct sub *s, const struct sub_position *at)
+{
+    struct connection *c = connection_of(s);
+
+    if (!send_position(c, "ready", at))
+        c->closing = 1;
+}
+
+/* A regular one does not queue up behind what the client has not read: it gets the next one. */
+static int on_bookmark(struct sub *s, const struct sub_position *at, int regular)
+{
+    struct connection *c = connection_of(s);
+
+    if (regular ? varlink_unsent(c->varlink) > 0 : !has_room(c))
+        return 0;
+    return send_position(c, "bookmark", at);
+}
+
 static int on_end(struct sub *s, const char *reason)
 {
     struct connection *c = connection_of(s);
@@ -63,4 +94,6 @@ static int on_end(struct sub *s, const char *reason)
     return 1;
 }
 
-const struct sub_sink connection_sink = { .event = on_event, .gap = on_gap, .end = on_end };
+const struct sub_sink connection_sink = {
+    .event = on_event, .gap = on_gap, .end = on_end, .ready = on_ready, .bookmark = on_bookmark
+};

@@ -104,7 +104,19 @@ static int take_end(struct sub *s, const char *reason)
     return 1;
 }
 
-static const struct sub_sink reader_sink = { take_event, take_gap, take_end };
+static const struct sub_sink reader_sink = { .event = take_event,
+                                             .gap = take_gap,
+                                             .end = take_end };
+
+static hcs_result open_from(struct engine *e, struct sub *s, enum sub_from from, uint64_t after,
+                            const char *system_id_opt, uint64_t incarnation, hcs_error *err)
+{
+    struct sub_options options = {
+        .from = from, .after = after, .system_id_opt = system_id_opt, .incarnation = incarnation
+    };
+
+    return sub_open(e, s, &options, err);
+}
 
 static int set_up_limited(void **state, uint64_t events_max, uint32_t systems_max)
 {
@@ -124,7 +136,7 @@ static int set_up_limited(void **state, uint64_t events_max, uint32_t systems_ma
     assert_int_equal(engine_new(&options, &f->engine, NULL), HCS_OK);
     f->reader.sub.sink = &reader_sink;
     f->reader.room = EVENTS;
-    assert_int_equal(sub_open(f->engine, &f->reader.sub, SUB_FROM_NOW, 0, NULL, 0, NULL), HCS_OK);
+    assert_int_equal(open_from(f->engine, &f->reader.sub, SUB_FROM_NOW, 0, NULL, 0, NULL), HCS_OK);
     *state = f;
     return 0;
 }
@@ -369,7 +381,7 @@ static void who_waits_for_a_system_that_cannot_be_created_is_told(void **state)
     engine_wait(f->engine, &waiter.call, "a", 0);
     r->sub.sink = &reader_sink;
     r->room = EVENTS;
-    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_NOW, 0, "a", 0, NULL), HCS_OK);
+    assert_int_equal(open_from(f->engine, &r->sub, SUB_FROM_NOW, 0, "a", 0, NULL), HCS_OK);
     settle(f);
     assert_int_equal(creation.result, HCS_E_FAIL);
     assert_int_equal(waiter.answers, 1);
@@ -401,7 +413,7 @@ static void a_stream_whose_exit_is_in_the_gap_ends(void **state)
 
     create(f, "z", DOCUMENT(""));
     slow->sub.sink = &reader_sink;
-    assert_int_equal(sub_open(f->engine, &slow->sub, SUB_FROM_NOW, 0, "z", 0, NULL), HCS_OK);
+    assert_int_equal(open_from(f->engine, &slow->sub, SUB_FROM_NOW, 0, "z", 0, NULL), HCS_OK);
     verb(f, "z", engine_terminate);
     for (int i = 0; i < 100; i++) {
         create(f, "a", DOCUMENT(""));
@@ -535,7 +547,7 @@ static void a_stream_of_one_system_sees_only_it_and_ends_with_it(void **state)
     create(f, "b", DOCUMENT(""));
     r->sub.sink = &reader_sink;
     r->room = EVENTS;
-    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_BEGINNING, 0, "b", 0, NULL), HCS_OK);
+    assert_int_equal(open_from(f->engine, &r->sub, SUB_FROM_BEGINNING, 0, "b", 0, NULL), HCS_OK);
     verb(f, "a", engine_start);
     verb(f, "b", engine_start);
     verb(f, "a", engine_terminate);
@@ -559,14 +571,14 @@ static void a_stream_of_an_ended_system_replays_and_ends(void **state)
     verb(f, "a", engine_terminate);
     r->sub.sink = &reader_sink;
     r->room = EVENTS;
-    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_BEGINNING, 0, "a", 0, NULL), HCS_OK);
+    assert_int_equal(open_from(f->engine, &r->sub, SUB_FROM_BEGINNING, 0, "a", 0, NULL), HCS_OK);
     settle(f);
     assert_int_equal(r->n_seen, 2);
     assert_string_equal(r->end, "the system has exited");
     sub_close(&r->sub);
-    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_NOW, 0, "nobody", 0, &err),
+    assert_int_equal(open_from(f->engine, &r->sub, SUB_FROM_NOW, 0, "nobody", 0, &err),
                      HCS_E_SYSTEM_NOT_FOUND);
-    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_AFTER, 99, NULL, 0, &err),
+    assert_int_equal(open_from(f->engine, &r->sub, SUB_FROM_AFTER, 99, NULL, 0, &err),
                      HCS_E_INVALIDARG);
     free(r);
 }
@@ -586,7 +598,7 @@ static void a_stream_from_now_or_exit_gives_the_exit_of_an_ended_system(void **s
         verb(f, "b", engine_terminate);
         r->sub.sink = &reader_sink;
         r->room = EVENTS;
-        assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_NOW_OR_EXIT, 0, "a", 0, NULL),
+        assert_int_equal(open_from(f->engine, &r->sub, SUB_FROM_NOW_OR_EXIT, 0, "a", 0, NULL),
                          HCS_OK);
         settle(f);
         assert_int_equal(r->n_seen, ended);
@@ -613,13 +625,14 @@ static void a_stream_of_an_incarnation_is_never_that_of_a_later_system(void **st
     create(f, "a", DOCUMENT(""));
     r->sub.sink = &reader_sink;
     r->room = EVENTS;
-    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_BEGINNING, 0, "a", first, NULL), HCS_OK);
+    assert_int_equal(open_from(f->engine, &r->sub, SUB_FROM_BEGINNING, 0, "a", first, NULL),
+                     HCS_OK);
     settle(f);
     assert_int_equal(r->n_seen, 2);
     assert_int_equal(r->seen[1].incarnation, first);
     assert_string_equal(r->end, "the system has exited");
     sub_close(&r->sub);
-    assert_int_equal(sub_open(f->engine, &r->sub, SUB_FROM_NOW, 0, "a", first + 100, &err),
+    assert_int_equal(open_from(f->engine, &r->sub, SUB_FROM_NOW, 0, "a", first + 100, &err),
                      HCS_E_SYSTEM_NOT_FOUND);
     free(r);
 }
@@ -630,7 +643,7 @@ static void a_reader_without_room_stalls_nobody_and_misses_nothing(void **state)
     struct reader *slow = calloc(1, sizeof *slow);
 
     slow->sub.sink = &reader_sink;
-    assert_int_equal(sub_open(f->engine, &slow->sub, SUB_FROM_NOW, 0, NULL, 0, NULL), HCS_OK);
+    assert_int_equal(open_from(f->engine, &slow->sub, SUB_FROM_NOW, 0, NULL, 0, NULL), HCS_OK);
     for (int i = 0; i < 200; i++) {
         create(f, "a", DOCUMENT(""));
         verb(f, "a", engine_terminate);
@@ -653,7 +666,7 @@ static void what_the_log_no_longer_has_is_one_exact_gap(void **state)
     struct reader *slow = calloc(1, sizeof *slow);
 
     slow->sub.sink = &reader_sink;
-    assert_int_equal(sub_open(f->engine, &slow->sub, SUB_FROM_NOW, 0, NULL, 0, NULL), HCS_OK);
+    assert_int_equal(open_from(f->engine, &slow->sub, SUB_FROM_NOW, 0, NULL, 0, NULL), HCS_OK);
     for (int i = 0; i < 100; i++) {
         create(f, "a", DOCUMENT(""));
         verb(f, "a", engine_terminate);
@@ -717,12 +730,12 @@ static void lists_show_living_and_remembered_systems_once(void **state)
     create(f, "b", DOCUMENT(""));
     verb(f, "a", engine_terminate);
     ask(&a);
-    engine_list(f->engine, &a.call, NULL);
+    engine_list(f->engine, &a.call, NULL, 0);
     assert_int_equal(json_array_size(a.json), 2);
     json_decref(a.json);
     call_drop(&a.call);
     ask(&a);
-    engine_list(f->engine, &a.call, "{\"Ids\":[\"a\"]}");
+    engine_list(f->engine, &a.call, "{\"Ids\":[\"a\"]}", 0);
     assert_int_equal(json_array_size(a.json), 1);
     assert_string_equal(json_string_value(json_object_get(json_array_get(a.json, 0), "State")),
                         "Stopped");
