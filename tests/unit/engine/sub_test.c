@@ -350,6 +350,12 @@ static void last_counts_what_matches(void **state)
                                                     filter_of(by_content ? "{\"owners\":[\"rare\"]}"
                                                                          : "{\"kinds\":[78]}") }),
                 expected[i]);
+    /* many close together */
+    assert_string_equal(
+        got_of(b, (struct sub_options){ .from = SUB_FROM_LAST,
+                                        .last = 70,
+                                        .filter_opt = filter_of("{\"kinds\":[77]}") }),
+        "r929:a e930-999");
     /* as many as there are: then from the oldest event on */
     assert_string_equal(
         got_of(b, (struct sub_options){ .from = SUB_FROM_LAST,
@@ -454,8 +460,9 @@ static void a_gap_at_the_end_is_no_longer_than_what_was_asked(void **state)
     r->room = 3;
     settle(b);
     put_many(b, 100);
+    put_many(b, 1);
     settle(b);
-    assert_true(evlog_first(b->log) > 10);
+    assert_true(evlog_first(b->log) > 11);
     r->room = 100;
     sub_wake(&r->sub);
     settle(b);
@@ -549,6 +556,23 @@ static void a_bookmark_never_overtakes_an_event(void **state)
     sub_wake(&r->sub);
     settle(b);
     assert_string_equal(got(r), "e3-5 b5:a"); /* one, for all those that were due */
+    close_reader(r);
+    end(b);
+}
+
+static void a_bookmark_in_the_midst_is_no_further_than_the_events(void **state)
+{
+    struct bench *b = begin(state, 1000, BOOT_A);
+    struct reader *r;
+
+    put_many(b, 300);
+    settle(b);
+    r = open_reader(b, (struct sub_options){ .from = SUB_FROM_BEGINNING, .bookmark_ms = 100 });
+    r->sub.bookmark_due = 1;
+    assert_true(sd_event_run(b->loop, 0) > 0);
+    assert_string_equal(got(r), "r0:a e1-64 b64:a");
+    settle(b);
+    assert_string_equal(got(r), "e65-300");
     close_reader(r);
     end(b);
 }
@@ -1054,6 +1078,7 @@ int main(void)
         T(until_passes_by_itself),
         T(an_idle_readers_position_moves),
         T(a_bookmark_never_overtakes_an_event),
+        T(a_bookmark_in_the_midst_is_no_further_than_the_events),
         T(a_bookmark_that_waits_holds_no_event_up),
         T(another_boot_is_told_before_its_first_event),
         T(a_boot_that_cannot_be_told_yet_is_told_later_and_once),
