@@ -49,15 +49,20 @@ static hcs_result make_kept(const char *path, char out[HOST_ID_SIZE], hcs_error 
     return file_write_atomic(path, line, strlen(line), 0600, err);
 }
 
-hcs_result identity_load(const char *state_dir, char out[HOST_ID_SIZE], hcs_error *err)
+hcs_result identity_load_kept(const char *state_dir, char out[HOST_ID_SIZE], hcs_error *err)
 {
     char path[4096];
-    sd_id128_t id;
 
-    if (sd_id128_get_machine_app_specific(application, &id) >= 0) {
-        sd_id128_to_string(id, out);
-        return HCS_OK;
-    }
     snprintf(path, sizeof path, "%s/host-id", state_dir);
     return access(path, F_OK) == 0 ? read_kept(path, out, err) : make_kept(path, out, err);
+}
+
+hcs_result identity_load(const char *state_dir, char out[HOST_ID_SIZE], hcs_error *err)
+{
+    sd_id128_t id;
+
+    if (sd_id128_get_machine_app_specific(application, &id) < 0)
+        return identity_load_kept(state_dir, out, err);
+    sd_id128_to_string(id, out);
+    return HCS_OK;
 }

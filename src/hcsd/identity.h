@@ -12,4 +12,8 @@
  * Errors: HCS_E_WIN32_INVALID_DATA the kept one is no id · those of files */
 _must_use_ hcs_result identity_load(const char *state_dir, char out[HOST_ID_SIZE], hcs_error *err);
 
+/* The second way alone. */
+_must_use_ hcs_result identity_load_kept(const char *state_dir, char out[HOST_ID_SIZE],
+                                         hcs_error *err);
+
 #endif
