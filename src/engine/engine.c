@@ -14,6 +14,8 @@
 
 #define RETRY_US 500000u
 
+static int on_turn(sd_event_source *source, void *context);
+
 void call_init(struct call *call, void (*answered)(struct call *call, const struct answer *answer))
 {
     memset(call, 0, sizeof *call);
@@ -98,9 +100,25 @@ void calls_answer_exit(struct engine *e, struct list *waiters, const hcs_exit *e
     }
 }
 
+/* Of the same priority as the clients, and a new source each time: then what was ready before it is
+ * dispatched before it, so one commit carries the batch, and neither keeps the other waiting.  (The
+ * loop takes the source first that has been pending longest, and a deferred one counts from when
+ * it was made.) */
 void engine_want_turn(struct engine *e)
 {
-    sd_event_source_set_enabled(e->turn, SD_EVENT_ONESHOT);
+    sd_event_source *turn = NULL;
+    int enabled = SD_EVENT_OFF;
+
+    if (e->turn)
+        (void) sd_event_source_get_enabled(e->turn, &enabled);
+    if (enabled != SD_EVENT_OFF)
+        return;
+    if (sd_event_add_defer(e->options.loop, &turn, on_turn, e) < 0) {
+        sd_event_source_set_enabled(e->turn, SD_EVENT_ONESHOT); /* unfair is better than never */
+        return;
+    }
+    sd_event_source_disable_unref(e->turn);
+    e->turn = turn;
 }
 
 void engine_want_retry(struct engine *e)
@@ -211,8 +229,6 @@ static int add_sources(struct engine *e)
 
     if (r >= 0)
         r = sd_event_source_set_enabled(e->turn, SD_EVENT_OFF);
-    /* of the same priority as the clients: what was ready before it is dispatched before it, so one
-     * commit carries the batch, and no crowd of clients can keep it waiting */
     if (r >= 0)
         r = sd_event_add_time_relative(e->options.loop, &e->retry, CLOCK_MONOTONIC, RETRY_US, 0,
                                        on_retry, e);
@@ -261,7 +277,7 @@ void engine_drop(struct engine *e)
         return;
     list_for_each(&e->systems, n) system_free(container_of(n, struct system, link));
     evlog_on_renewal(e->options.log, NULL, NULL);
-    sd_event_source_unref(e->turn);
+    sd_event_source_disable_unref(e->turn);
     sd_event_source_unref(e->retry);
     free(e);
 }

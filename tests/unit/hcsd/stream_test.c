@@ -342,6 +342,67 @@ static void a_stream_that_ends_leaves_its_connection_for_calls(void **state)
         json_integer_value(json_object_get(json_object_get(hear(f, fd), "info"), "streams")), 0);
 }
 
+/* ---- others ---- */
+
+static int take_event(struct sub *s, const char *bytes, size_t length)
+{
+    (void) s;
+    (void) bytes;
+    (void) length;
+    return 1;
+}
+
+static int take_gap(struct sub *s, uint64_t first, uint64_t last)
+{
+    (void) s;
+    (void) first;
+    (void) last;
+    return 1;
+}
+
+static int take_end(struct sub *s, const char *reason)
+{
+    (void) s;
+    (void) reason;
+    return 1;
+}
+
+#define CROWD 1000
+
+/* Readers that always have room want one turn after the other: a call that comes is begun among
+ * them. */
+static void a_call_is_begun_while_a_crowd_reads(void **state)
+{
+    static const struct sub_sink sink = { .event = take_event, .gap = take_gap, .end = take_end };
+    struct sub_options options = { .from = SUB_FROM_BEGINNING, .client = 7 };
+    struct fixture *f = *state;
+    struct sub *crowd = calloc(CROWD, sizeof *crowd);
+    int fd = client(f);
+    char byte;
+
+    put(f, 77, 300);
+    for (int i = 0; i < CROWD; i++) {
+        crowd[i].sink = &sink;
+        assert_int_equal(sub_open(f->server.engine, &crowd[i], &options, NULL), HCS_OK);
+    }
+    assert_true(sd_event_run(f->server.loop, 0) > 0);
+    for (int call_number = 0; call_number < 5; call_number++) {
+        int turns = 0;
+
+        call(fd, "GetInfo", "{}");
+        while (recv(fd, &byte, 1, 0) != 1) {
+            assert_true(++turns <= 8);
+            assert_true(sd_event_run(f->server.loop, 0) > 0);
+        }
+        while (byte != '\0')
+            assert_int_equal(recv(fd, &byte, 1, 0), 1);
+    }
+    assert_true(crowd[CROWD - 1].position < 300); /* they are far from done */
+    for (int i = 0; i < CROWD; i++)
+        sub_close(&crowd[i]);
+    free(crowd);
+}
+
 /* ---- which machine ---- */
 
 static void a_host_has_one_id(void **state)
@@ -385,6 +446,7 @@ int main(void)
         T(a_client_that_does_not_read_costs_a_bounded_buffer),
         T(bookmarks_do_not_pile_up),
         T(a_stream_that_ends_leaves_its_connection_for_calls),
+        T(a_call_is_begun_while_a_crowd_reads),
         T(a_host_has_one_id),
         T(an_id_is_kept_where_the_machine_has_none),
     };
