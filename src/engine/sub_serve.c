@@ -204,18 +204,26 @@ static int give_events(struct sub *s, struct sub_turn *turn)
 
 /* ---- the end ---- */
 
+/* What waits for its commit was stamped before now, and may be for the reader. */
+static int has_passed_until(const struct sub *s)
+{
+    const struct evlog *log = s->engine->options.log;
+
+    return s->until_ns != 0 && s->position >= evlog_last(log) && !evlog_has_pending(log) &&
+           clock_realtime_ns() > s->until_ns;
+}
+
 static void check_end(struct sub *s)
 {
     if (s->ended)
         return;
-    if (s->position >= s->stop_after) {
-        s->ended = 1;
+    if (s->position >= s->stop_after)
         s->reason = "no more events";
-    } else if (s->until_ns != 0 && s->position >= evlog_last(s->engine->options.log) &&
-               clock_realtime_ns() > s->until_ns) {
-        s->ended = 1;
+    else if (has_passed_until(s))
         s->reason = "until";
-    }
+    else
+        return;
+    s->ended = 1;
 }
 
 int sub_serve(struct sub *s, struct sub_turn *turn)

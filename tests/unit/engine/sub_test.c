@@ -509,6 +509,32 @@ static void until_passes_by_itself(void **state)
     end(b);
 }
 
+/* The moment passes while an event from before it cannot be made durable. */
+static void until_waits_for_what_waits_for_its_commit(void **state)
+{
+    struct bench *b = begin(state, 1000, BOOT_A);
+    struct reader *r;
+
+    r = open_reader(b, (struct sub_options){ .until_ns = 5000 });
+    r->room = 0; /* so that it does not end at once */
+    stamp = 4000;
+    put(b, 77, "a", "me");
+    settle(b);
+    stamp = 4500;
+    b->engine->log_is_stuck = 1;
+    put(b, 77, "a", "me");
+    r->room = 100;
+    sub_wake(&r->sub);
+    settle(b);
+    assert_string_equal(got(r), "r0:a e1");
+    b->engine->log_is_stuck = 0;
+    engine_want_turn(b->engine);
+    settle(b);
+    assert_string_equal(got(r), "e2 xuntil");
+    close_reader(r);
+    end(b);
+}
+
 /* ---- bookmarks ---- */
 
 static void an_idle_readers_position_moves(void **state)
@@ -1078,6 +1104,7 @@ int main(void)
         T(a_gap_at_the_end_is_no_longer_than_what_was_asked),
         T(until_ends_before_the_first_later_event),
         T(until_passes_by_itself),
+        T(until_waits_for_what_waits_for_its_commit),
         T(an_idle_readers_position_moves),
         T(a_bookmark_never_overtakes_an_event),
         T(a_bookmark_in_the_midst_is_no_further_than_the_events),
