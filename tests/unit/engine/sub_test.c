@@ -270,6 +270,12 @@ static hcs_result refused(struct bench *b, struct sub_options options, char text
     return r;
 }
 
+static void ignore_answer(struct call *call, const struct answer *answer)
+{
+    (void) call;
+    (void) answer;
+}
+
 /* ---- filters ---- */
 
 static void what_is_not_wanted_is_passed_and_not_given(void **state)
@@ -304,6 +310,36 @@ static void what_is_not_wanted_is_passed_and_not_given(void **state)
     assert_int_equal(figures.blocked, 1);
     close_reader(kind);
     close_reader(owner);
+    end(b);
+}
+
+/* The stream of one system ends with it, and does not tell what it was not asked for. */
+static void an_exit_that_is_not_wanted_ends_the_stream_of_its_system(void **state)
+{
+    static const char document[] = "{\"Owner\":\"me\",\"SchemaVersion\":{\"Major\":2,\"Minor\":1},"
+                                   "\"Container\":{\"Storage\":{\"Path\":\"/root-fs\"}}}";
+    struct bench *b = begin(state, 1000, BOOT_A);
+    struct sub_options options = { .from = SUB_FROM_BEGINNING, .system_id_opt = "a" };
+    struct call calls[3];
+
+    for (size_t i = 0; i < N_ELEMENTS(calls); i++)
+        call_init(&calls[i], ignore_answer);
+    engine_create(b->engine, &calls[0], "a", document);
+    settle(b);
+    options.filter_opt = filter_of("{\"kinds\":[1279787010]}");
+    struct reader *r = open_reader(b, options);
+    engine_start(b->engine, &calls[1], "a", 0);
+    settle(b);
+    assert_string_equal(got(r), "r0:a e2");
+    put_many(b, 3);
+    engine_terminate(b->engine, &calls[2], "a", 0);
+    settle(b);
+    assert_string_equal(got(r), "xthe system has exited");
+    close_reader(r);
+    options.filter_opt = NULL;
+    options.from = SUB_FROM_LAST;
+    options.last = 2;
+    assert_string_equal(got_of(b, options), "r1:a e2 e6 xthe system has exited");
     end(b);
 }
 
@@ -885,12 +921,6 @@ static void compare(struct bench *b, const struct listed *older, const struct li
 #define ACTIONS 600
 #define KEPT 8
 
-static void ignore_answer(struct call *call, const struct answer *answer)
-{
-    (void) call;
-    (void) answer;
-}
-
 /* One thing that a client may do next, by chance. */
 static void act(struct bench *b, struct call *call)
 {
@@ -1096,6 +1126,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         T(what_is_not_wanted_is_passed_and_not_given),
+        T(an_exit_that_is_not_wanted_ends_the_stream_of_its_system),
         T(last_is_the_newest_events),
         T(last_counts_what_matches),
         T(a_search_backwards_takes_many_turns),
