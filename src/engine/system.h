@@ -10,7 +10,7 @@
 
 struct engine {
     struct engine_options options;
-    struct list systems; /* struct system, oldest first */
+    struct list systems;          /* struct system, oldest first */
     struct list clients;          /* struct sub_client: who reads */
     struct list answers;          /* struct call: to be answered after the next commit */
     struct list exited_processes; /* struct process, settling: their exits become durable with the
