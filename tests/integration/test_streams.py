@@ -1,6 +1,7 @@
 """Streams over a real socket, by hand: filters, places, ends, bookmarks, snapshots, and a reader that is stopped."""
 
 import json
+import os
 import time
 
 import pytest
@@ -239,33 +240,49 @@ def flood(service, system, n):
             assert script(w, system, "event 77 {} " * BATCH) == {"how": "code", "code": 0}
 
 
-def test_a_stopped_reader_costs_a_position(fake):
-    """It takes nothing while 100,000 events pass; it costs less than 1 MB, and then misses nothing."""
+@pytest.fixture(scope="module")
+def stopped(fake):
+    """A reader took nothing while 100,000 events passed, and read then: what it cost and what it got."""
     with fake.connect() as w:
         start(w, "flood")
     flood(fake, "flood", 4 * BATCH)     # what the service needs for itself it has then
-    with fake.connect() as stopped:
-        begin = subscribe(stopped)
+    with fake.connect() as reader:
+        begin = subscribe(reader)
         before = rss(fake)
         flood(fake, "flood", EVENTS)
         grown = rss(fake) - before
-        print(f"# a stopped reader cost {grown} bytes while {EVENTS} events passed")
-        assert grown < RSS_BOUND, f"{grown} bytes"
         with fake.connect() as w:
             kept = w.call("GetInfo")["info"]["log"]
-        wanted, seen, missing = begin["after"] + 1, 0, 0
         assert kept["last"] >= begin["after"] + EVENTS
-        while wanted <= kept["last"]:
-            reply = stopped.receive()["parameters"]
-            if "gap" in reply:
-                assert reply["gap"]["first"] == wanted
-                missing += reply["gap"]["last"] - wanted + 1
-                wanted = reply["gap"]["last"] + 1
-            else:
-                assert reply["event"]["sequence"] == wanted
-                seen += 1
-                wanted += 1
-        assert seen + missing == kept["last"] - begin["after"] and seen > 0
+        seen, gaps = catch_up(reader, begin["after"], kept["last"])
+    return {"grown": grown, "seen": seen, "gaps": gaps, "events": kept["last"] - begin["after"]}
+
+
+def catch_up(w, after, last):
+    """Read up to event `last`: how many came, and the gaps; nothing else is missing."""
+    seen, gaps = 0, []
+    while after < last:
+        reply = w.receive()["parameters"]
+        if "gap" in reply:
+            assert reply["gap"]["first"] == after + 1
+            gaps.append(reply["gap"])
+            after = reply["gap"]["last"]
+        else:
+            after += 1
+            seen += 1
+            assert reply["event"]["sequence"] == after
+    return seen, gaps
+
+
+def test_a_stopped_reader_misses_nothing_that_is_kept(stopped):
+    assert stopped["gaps"] == [] and stopped["seen"] == stopped["events"]
+
+
+def test_a_stopped_reader_costs_a_position(stopped):
+    if os.environ.get("SANITIZER", "none") != "none" or "HCS_TEST_WRAPPER" in os.environ:
+        pytest.skip("memory is measured without a sanitizer and without a wrapper only")
+    print(f"# a stopped reader cost {stopped['grown']} bytes while {stopped['events']} events passed")
+    assert stopped["grown"] < RSS_BOUND, f"{stopped['grown']} bytes"
 
 
 def test_a_stopped_reader_whose_events_are_gone_gets_the_exact_gap(place):
@@ -279,15 +296,6 @@ def test_a_stopped_reader_whose_events_are_gone_gets_the_exact_gap(place):
         flood(s, "flood", 6 * BATCH)
         with s.connect() as w:
             kept = w.call("GetInfo")["info"]["log"]
-        wanted, gaps = begin["after"] + 1, []
-        while wanted <= kept["last"]:
-            reply = stopped.receive()["parameters"]
-            if "gap" in reply:
-                assert reply["gap"]["first"] == wanted
-                gaps.append(reply["gap"])
-                wanted = reply["gap"]["last"] + 1
-            else:
-                assert reply["event"]["sequence"] == wanted
-                wanted += 1
+        _, gaps = catch_up(stopped, begin["after"], kept["last"])
         assert len(gaps) == 1 and gaps[0]["last"] == kept["first"] - 1
     assert s.stop() == 0
