@@ -129,11 +129,12 @@ hcs_result evlog_read_system(struct evlog *log, uint64_t incarnation, hcs_event_
 static int find_in_span(struct evlog *log, uint64_t number, uint64_t realtime_ns, uint64_t *out)
 {
     sqlite3_stmt *st = log->statements[ST_SPAN_EVENTS];
+    uint64_t first = number * EVLOG_SPAN;
     int r;
 
     *out = 0;
-    sqlite3_bind_int64(st, 1, (sqlite3_int64) (number * EVLOG_SPAN));
-    sqlite3_bind_int64(st, 2, (sqlite3_int64) (number * EVLOG_SPAN + EVLOG_SPAN - 1));
+    sqlite3_bind_int64(st, 1, (sqlite3_int64) first);
+    sqlite3_bind_int64(st, 2, (sqlite3_int64) first + EVLOG_SPAN - 1);
     while (*out == 0 && (r = sqlite3_step(st)) == SQLITE_ROW) {
         const char *body = (const char *) sqlite3_column_text(st, 1);
 

@@ -181,7 +181,7 @@ static int fill_spans(struct evlog *log)
 
         sqlite3_bind_int64(add, 1, sqlite3_column_int64(all, 0) / EVLOG_SPAN);
         sqlite3_bind_int64(add, 2, (sqlite3_int64) (body ? event_realtime(body) : 0));
-        sqlite3_bind_int64(add, 3, (sqlite3_int64) (length + EVLOG_ROW_BYTES));
+        sqlite3_bind_int64(add, 3, (sqlite3_int64) length + EVLOG_ROW_BYTES);
         r = sqlite3_step(add);
         sqlite3_reset(add);
         r = r == SQLITE_DONE ? SQLITE_OK : r;

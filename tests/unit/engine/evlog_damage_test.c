@@ -140,8 +140,8 @@ static void opening_reads_few_pages_and_writes_none(void **state)
 
 /* ---- damage while it is used ---- */
 
-/* Overwrite pages @from.. of the file, a part of all. */
-static void spoil(const struct place *p, double from, double to)
+/* Overwrite the pages of a part of the file, in percent. */
+static void spoil(const struct place *p, off_t from, off_t to)
 {
     char page[4096];
     struct stat st;
@@ -149,8 +149,7 @@ static void spoil(const struct place *p, double from, double to)
 
     memset(page, 0xEE, sizeof page);
     assert_int_equal(fstat(fd, &st), 0);
-    for (off_t i = (off_t) ((double) (st.st_size / 4096) * from);
-         i < (off_t) ((double) (st.st_size / 4096) * to); i++)
+    for (off_t i = st.st_size / 4096 * from / 100; i < st.st_size / 4096 * to / 100; i++)
         assert_int_equal(pwrite(fd, page, sizeof page, i * 4096), sizeof page);
     close(fd);
 }
@@ -203,7 +202,7 @@ static void fill_and_spoil(const struct place *p)
     for (int i = 0; i < 5; i++)
         append_many(log, 1000);
     evlog_close(log);
-    spoil(p, 0.4, 0.6);
+    spoil(p, 40, 60);
 }
 
 static void damage_that_a_reader_finds_leads_to_a_new_log(void **state)
@@ -271,7 +270,7 @@ static void damage_that_a_commit_finds_loses_nothing_that_waits(void **state)
         append_many(log, 1000);
     evlog_close(log);
     log = open_log(*state, 100);
-    spoil(*state, 0.02, 0.3);
+    spoil(*state, 2, 30);
     evlog_on_renewal(log, on_renewed, &renewed);
     for (int i = 0; i < 10; i++)
         append(log, "b", 2);
