@@ -13,7 +13,7 @@ from conftest import CallFailed, Service, wait_for
 @pytest.fixture
 def small(place, request):
     """A service whose state is on a file system of 512 KB."""
-    root = place / request.node.name[:40]
+    root = place / request.node.name.replace("[", "-")[-40:].strip("]")
     state = root / "state"
     state.mkdir(parents=True)
     if os.geteuid() != 0:
@@ -125,7 +125,9 @@ def test_a_full_disk_delays_an_exit_and_loses_nothing(small, run_args):
     assert "the event log can be written again" in small.read_log()
 
 
-def test_an_exit_that_had_no_room_is_told_by_the_next_hcsd(small, run_args):
+@pytest.mark.parametrize("room", ["before", "after"])
+def test_an_exit_that_had_no_room_is_told_by_the_next_hcsd(small, run_args, room):
+    """Whether there is room again when that one begins, or only later."""
     p = run_until_told(small, run_args, "killed")
     filler = fill_until_stuck(small, "killed")
     p.stdin.write("\n")
@@ -135,8 +137,11 @@ def test_an_exit_that_had_no_room_is_told_by_the_next_hcsd(small, run_args):
     small.process.wait()
     p.communicate(timeout=60)
     filler.wait(60)
-    make_room(small)
+    if room == "before":
+        make_room(small)
     small.start()
+    if room == "after":
+        make_room(small)
     wait_for(lambda: any(e.get("code") == 42 for e in exits(small.events(), "killed")), "the exit is told")
     events = small.events()
     check_dense(events)
