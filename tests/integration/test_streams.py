@@ -24,6 +24,21 @@ def fake(place):
     assert s.stop() == 0, s.read_log()
 
 
+@pytest.fixture
+def another(place):
+    """Makes services of a test's own, which end with it whatever becomes of it."""
+    made = []
+
+    def make(name, *args):
+        path = place / name
+        path.mkdir()
+        made.append(Service(path, "--driver", "fake", *args))
+        return made[-1]
+    yield make
+    for s in made:
+        assert s.stop() == 0, s.read_log()
+
+
 DOCUMENT = {"Owner": "test", "SchemaVersion": {"Major": 2, "Minor": 1}, "Container": {"Storage": {"Path": "/none"}}}
 
 
@@ -211,10 +226,8 @@ def test_a_snapshot_and_the_events_after_it(fake):
         assert now == states(answer)
 
 
-def test_a_restart_keeps_the_places(place):
-    path = place / "again"
-    path.mkdir()
-    s = Service(path, "--driver", "fake")
+def test_a_restart_keeps_the_places(another):
+    s = another("again")
     with s.connect() as w:
         start(w, "a")
         before = subscribe(w)
@@ -226,7 +239,6 @@ def test_a_restart_keeps_the_places(place):
         with s.connect() as other:
             start(other, "b")
         assert w.receive()["parameters"]["event"]["sequence"] == before["after"] + 1
-    assert s.stop() == 0
 
 
 def rss(service):
@@ -285,10 +297,8 @@ def test_a_stopped_reader_costs_a_position(stopped):
     assert stopped["grown"] < RSS_BOUND, f"{stopped['grown']} bytes"
 
 
-def test_a_stopped_reader_whose_events_are_gone_gets_the_exact_gap(place):
-    path = place / "short"
-    path.mkdir()
-    s = Service(path, "--driver", "fake", "--keep-events", "1000")
+def test_a_stopped_reader_whose_events_are_gone_gets_the_exact_gap(another):
+    s = another("short", "--keep-events", "1000")
     with s.connect() as w:
         start(w, "flood")
     with s.connect() as stopped:
@@ -298,4 +308,3 @@ def test_a_stopped_reader_whose_events_are_gone_gets_the_exact_gap(place):
             kept = w.call("GetInfo")["info"]["log"]
         _, gaps = catch_up(stopped, begin["after"], kept["last"])
         assert len(gaps) == 1 and gaps[0]["last"] == kept["first"] - 1
-    assert s.stop() == 0
