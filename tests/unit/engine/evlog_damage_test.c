@@ -404,6 +404,33 @@ static void a_log_that_ends_before_what_was_told_is_not_continued(void **state)
     evlog_close(log);
 }
 
+/* The newest events are at the end of the file, the systems at its beginning. */
+static void what_can_be_read_of_a_damaged_file_is_remembered(void **state)
+{
+    struct place *p = *state;
+    struct evlog *log = open_log(p, 100000);
+    struct seen row = { 0 };
+    char id[40];
+    uint64_t last;
+
+    remember_one(log, "x", 1, append(log, "x", 1));
+    for (int i = 0; i < 5; i++)
+        append_many(log, 1000);
+    snprintf(id, sizeof id, "%s", evlog_id(log));
+    evlog_close(log);
+    spoil(p, 60, 100);
+    log = open_log(p, 100000);
+    assert_string_not_equal(evlog_id(log), id);
+    assert_int_equal(evlog_last(log), 0);
+    assert_string_equal(evlog_previous(log, &last), id);
+    assert_int_equal(last, 5001);
+    assert_int_equal(evlog_find_ended(log, "x", 1, on_row, &row, NULL), 1);
+    evlog_close(log);
+    log = open_log(p, 100000); /* and in the new file */
+    assert_int_equal(evlog_find_ended(log, "x", 1, on_row, &row, NULL), 1);
+    evlog_close(log);
+}
+
 static void of_another_boot_the_end_is_not_known_exactly(void **state)
 {
     struct place *p = *state;
@@ -482,6 +509,7 @@ int main(void)
         T(a_file_that_is_removed_while_it_is_used_is_noticed),
         T(a_file_that_another_took_the_place_of_is_not_taken_from_it),
         T(a_log_that_ends_before_what_was_told_is_not_continued),
+        T(what_can_be_read_of_a_damaged_file_is_remembered),
         T(of_another_boot_the_end_is_not_known_exactly),
         T(a_file_that_was_removed_is_followed_by_one_that_knows),
         T(a_first_log_has_no_previous),
