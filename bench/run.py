@@ -143,7 +143,7 @@ def read_bare(path, n):
 def log_of_a_million():
     n = 1000000
     state = root / "million" / "state"
-    state.mkdir(parents=True)
+    state.mkdir(mode=0o700, parents=True)
     rate = json.loads(subprocess.run([build / "bench" / "log_rate", state / "events.db", str(n)], stdout=subprocess.PIPE,
                                      check=True, text=True).stdout)
     print(f"event log, durable events a second: {rate['batches_of_64_per_second']:,} in batches of 64, "

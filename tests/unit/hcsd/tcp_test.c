@@ -55,7 +55,7 @@ static int set_up_with(void **state, uint64_t patience_us, uint64_t ticket_us)
     snprintf(f->token_file, sizeof f->token_file, "%s/token", f->dir);
     assert_true(sd_event_new(&s->loop) >= 0);
     s->listen_fd = -1;
-    s->connections_max = 1000;
+    accounts_init(&s->accounts, geteuid(), 1000, TICKETS);
     s->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     s->ticket_us = ticket_us;
     s->tickets_max = TICKETS;
@@ -683,7 +683,7 @@ static void one_ticket_too_many_is_refused_and_the_connection_goes_on(void **sta
     one_more = friend(f);
     call(one_more, "OpenStdio", "{}");
     hear_failure(f, one_more, "HCS_E_WIN32_BUSY", text);
-    assert_non_null(strstr(text, "16 connections"));
+    assert_non_null(strstr(text, "16 standard handles that wait"));
     taken = ticket_take(&f->server, ticket);
     socket_drop(&taken);
     open_stdio(f, one_more, ticket);
