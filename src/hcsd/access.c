@@ -93,8 +93,7 @@ static void way_out(const struct access *a, char text[200])
         snprintf(text, 200, "join group %s (usermod -a -G %s USER, then log in again)",
                  a->group_name, a->group_name);
     else if (a->is_default)
-        snprintf(text, 200,
-                 "make group %s (groupadd --system %s), restart hcsd, and join group %s",
+        snprintf(text, 200, "make group %s (groupadd --system %s), restart hcsd, and join group %s",
                  ACCESS_GROUP, ACCESS_GROUP, ACCESS_GROUP);
     else
         snprintf(text, 200, "become root: this hcsd was started with --group '', for root alone");
@@ -112,6 +111,6 @@ hcs_result access_check(const struct access *a, const struct peer *p, hcs_error 
     else
         strcpy(who, "an unknown user");
     way_out(a, what);
-    return fail(err, HCS_E_ACCESS_DENIED, "hcsd.access",
-                "%s may not use the service of uid %u: %s", who, a->owner, what);
+    return fail(err, HCS_E_ACCESS_DENIED, "hcsd.access", "%s may not use the service of uid %u: %s",
+                who, a->owner, what);
 }

@@ -42,7 +42,8 @@ _must_use_ hcs_result access_init(struct access *a, uid_t owner, const char *gro
 void peer_read(struct peer *p, int fd);
 void peer_done(struct peer *p);
 
-/* HCS_OK, or HCS_E_ACCESS_DENIED with a text that names the uid and the way out.  Counts nothing. */
+/* HCS_OK, or HCS_E_ACCESS_DENIED with a text that names the uid and the way out.  Counts nothing.
+ */
 _must_use_ hcs_result access_check(const struct access *a, const struct peer *p, hcs_error *err);
 
 #endif

@@ -89,8 +89,8 @@ static hcs_result parse_one(const char *text, size_t n, struct accounts *all, hc
     uint64_t value = 0, least, most;
     enum limit which = 0;
 
-    while (which < N_LIMITS && (strlen(kinds[which].name) != n_name ||
-                                strncmp(kinds[which].name, text, n_name) != 0))
+    while (which < N_LIMITS &&
+           (strlen(kinds[which].name) != n_name || strncmp(kinds[which].name, text, n_name) != 0))
         which++;
     if (which == N_LIMITS || !equals)
         return fail(err, HCS_E_INVALIDARG, "hcsd.limits",
@@ -102,12 +102,11 @@ static hcs_result parse_one(const char *text, size_t n, struct accounts *all, hc
            : which == LIMIT_CONNECTIONS ? all->most_connections
                                         : COUNT_MAX;
     if (!parse_value(equals + 1, n - n_name - 1, &value) || value < least || value > most)
-        return fail(err, HCS_E_INVALIDARG, "hcsd.limits",
-                    "--limits '%.*s' must be a number from %llu to %llu (K, M and G are units)%s",
-                    (int) (n < 60 ? n : 60), text, (unsigned long long) least,
-                    (unsigned long long) most,
-                    which == LIMIT_CONNECTIONS ? ": that is what the limit of open files allows"
-                                               : "");
+        return fail(
+            err, HCS_E_INVALIDARG, "hcsd.limits",
+            "--limits '%.*s' must be a number from %llu to %llu (K, M and G are units)%s",
+            (int) (n < 60 ? n : 60), text, (unsigned long long) least, (unsigned long long) most,
+            which == LIMIT_CONNECTIONS ? ": that is what the limit of open files allows" : "");
     all->limit[which] = value;
     return HCS_OK;
 }

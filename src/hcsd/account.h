@@ -20,17 +20,17 @@
 
 enum limit {
     LIMIT_CONNECTIONS, /* the first, so that it can be the last to be given back */
-    LIMIT_STREAMS, /* connections that are one */
-    LIMIT_CALLS,   /* that wait for something to happen */
-    LIMIT_TICKETS, /* standard handles over TCP that wait for their program */
-    LIMIT_BYTES,   /* answers and events not sent yet, and requests not complete yet */
+    LIMIT_STREAMS,     /* connections that are one */
+    LIMIT_CALLS,       /* that wait for something to happen */
+    LIMIT_TICKETS,     /* standard handles over TCP that wait for their program */
+    LIMIT_BYTES,       /* answers and events not sent yet, and requests not complete yet */
     N_LIMITS
 };
 
 struct accounts {
     struct list list;
     uid_t owner;
-    uint64_t limit[N_LIMITS]; /* of one user */
+    uint64_t limit[N_LIMITS];  /* of one user */
     uint64_t most_connections; /* of all together */
     uint64_t n_connections;    /* of those that are counted */
     uint64_t refused[N_LIMITS];

@@ -202,6 +202,7 @@ static void begin_calls(struct connection *c)
         r = varlink_take(c->varlink, &message, &err);
         if (r == 0)
             break;
+        charge_all(c);
         sd_event_source_set_enabled(c->partial, SD_EVENT_OFF); /* the next half has its own time */
         c->oneway = 0;
         if (c->is_stranger)
@@ -292,7 +293,6 @@ static int has_too_much(struct connection *c, hcs_error *err)
         return partial > STRANGER_BYTES;
     if (partial == 0)
         return 0;
-    charge_all(c);
     if (account_check(c->account, LIMIT_BYTES, err) >= 0)
         return 0;
     server_tell_refused(c->server->accounts.refused[LIMIT_BYTES], "a request", err->text);
@@ -336,6 +336,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *contex
         varlink_flush(c->varlink);
     else
         r = varlink_process(c->varlink, &err);
+    charge_all(c);
     if (!is_busy(c) && (r == HCS_E_WIN32_INSUFFICIENT_BUFFER || has_too_much(c, &err)))
         r = refuse_too_much(c, &err);
     if (r >= 0 || r == HCS_E_SERVICE_DISCONNECT)

@@ -65,8 +65,8 @@ static int take_lock(const char *socket_path)
     return fd;
 }
 
-/* The group that may use the service may reach it: the socket, and the directory above it when it is
- * new. */
+/* The group that may use the service may reach it: the socket, and the directory above it when it
+ * is new. */
 static hcs_result give_to_group(const struct server *s, const char *path, mode_t mode,
                                 hcs_error *err)
 {

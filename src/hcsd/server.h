@@ -36,7 +36,7 @@ struct server {
     uint64_t last_connection; /* its number; they are counted from 1 */
     struct access access;
     struct accounts accounts;
-    int streams_wait; /* there are events that were queued and are not on their way yet */
+    int streams_wait;      /* there are events that were queued and are not on their way yet */
     uint64_t idle_exit_us; /* 0: stay */
     char host_id[HOST_ID_SIZE];
     uint64_t started_ns; /* realtime */
@@ -66,10 +66,10 @@ struct connection {
     sd_event_source *partial; /* the deadline of a half message */
     enum connection_kind kind;
     uint64_t number;
-    char peer[32];            /* "of uid 0", for the log */
-    struct account *account;  /* whose it is; NULL of a stranger */
-    uint64_t cost[N_LIMITS];  /* what of it is counted there */
-    int closing;   /* when what waits has been sent */
+    char peer[32];           /* "of uid 0", for the log */
+    struct account *account; /* whose it is; NULL of a stranger */
+    uint64_t cost[N_LIMITS]; /* what of it is counted there */
+    int closing;             /* when what waits has been sent */
     int again; /* a message may wait in our own buffer: look without being woken by the client */
 
     const struct method *method; /* the call under way, or NULL */
@@ -89,8 +89,8 @@ struct connection {
     struct ticket *ticket;     /* OpenStdio was its last call */
 };
 
-/* Say in the log that somebody was refused, for the @count-th time, but not each time: whoever tries
- * again and again shall not fill it. */
+/* Say in the log that somebody was refused, for the @count-th time, but not each time: whoever
+ * tries again and again shall not fill it. */
 void server_tell_refused(uint64_t count, const char *who, const char *why);
 
 /* listen.c */
@@ -128,7 +128,7 @@ _must_use_ int stranger_drain(struct connection *c); /* 1: nothing more will com
 
 /* ticket.c: connections that have become standard handles and wait for their program. */
 _must_use_ hcs_result ticket_new(struct server *s, struct account *account, struct ticket **out,
-                                   hcs_error *err);
+                                 hcs_error *err);
 const char *ticket_name(const struct ticket *t);
 void ticket_fill(struct ticket *t, os_socket take_fd);
 void ticket_drop(struct ticket *t);

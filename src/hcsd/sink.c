@@ -18,8 +18,7 @@ static int has_room(struct connection *c)
     size_t unsent = varlink_unsent(c->varlink);
 
     /* also of a user who has too much on its way each stream may hold one event: it goes on */
-    return unsent == 0 ||
-           (unsent < STREAM_BUDGET && !account_is_full(c->account, LIMIT_BYTES));
+    return unsent == 0 || (unsent < STREAM_BUDGET && !account_is_full(c->account, LIMIT_BYTES));
 }
 
 static int send_pieces(struct connection *c, const char *prefix, const char *body, size_t length,
@@ -48,8 +47,8 @@ static int on_gap(struct sub *s, uint64_t first, uint64_t last)
     int n = snprintf(body, sizeof body, "{\"first\":%llu,\"last\":%llu}",
                      (unsigned long long) first, (unsigned long long) last);
 
-    if (!has_room(c) || !send_pieces(c, "{\"parameters\":{\"gap\":", body, (size_t) n,
-                                     "},\"continues\":true}"))
+    if (!has_room(c) ||
+        !send_pieces(c, "{\"parameters\":{\"gap\":", body, (size_t) n, "},\"continues\":true}"))
         return 0;
     c->gaps++;
     c->missed += last - first + 1;

@@ -30,10 +30,9 @@ static json_t *drivers(const struct server *s)
 /* What both objects begin with. */
 static json_t *service(const struct server *s)
 {
-    json_t *json =
-        json_pack("{s:s, s:s, s:i, s:b, s:o, s:o}", "name", "hcsd", "version", VERSION, "pid",
-                  (int) getpid(), "shared", s->shared, "startedNs", number(s->started_ns),
-                  "drivers", drivers(s));
+    json_t *json = json_pack("{s:s, s:s, s:i, s:b, s:o, s:o}", "name", "hcsd", "version", VERSION,
+                             "pid", (int) getpid(), "shared", s->shared, "startedNs",
+                             number(s->started_ns), "drivers", drivers(s));
 
     if (json && s->no_namespaces)
         json_object_set_new(json, "noContainers", json_string(s->no_namespaces));
@@ -92,20 +91,18 @@ static json_t *readers(const struct server *s)
     struct readers r = look_at_readers(s, json_array());
 
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "count", number(r.n), "blocked",
-                     number(r.n_blocked), "lagMax", number(r.lag_max), "gaps",
-                     number(s->gaps_told), "missedEvents", number(s->events_missed), "list",
-                     r.list);
+                     number(r.n_blocked), "lagMax", number(r.lag_max), "gaps", number(s->gaps_told),
+                     "missedEvents", number(s->events_missed), "list", r.list);
 }
 
 json_t *info_object(const struct server *s)
 {
     const struct evlog *log = engine_log(s->engine);
     json_t *json = service(s);
-    json_t *more = json_pack("{s:o, s:o, s:o, s:{s:s, s:o, s:o}}", "streams",
-                             number(look_at_readers(s, NULL).n), "connections",
-                             number(s->n_connections), "systems", number(engine_busy(s->engine)),
-                             "log", "id", evlog_id(log), "first", number(evlog_first(log)), "last",
-                             number(evlog_last(log)));
+    json_t *more = json_pack(
+        "{s:o, s:o, s:o, s:{s:s, s:o, s:o}}", "streams", number(look_at_readers(s, NULL).n),
+        "connections", number(s->n_connections), "systems", number(engine_busy(s->engine)), "log",
+        "id", evlog_id(log), "first", number(evlog_first(log)), "last", number(evlog_last(log)));
 
     if (json && more)
         json_object_update(json, more);

@@ -17,14 +17,18 @@
 
 #define GROUP 500u
 
-static const struct access of_root = { .owner = 0, .has_group = 1, .group = GROUP, .group_name = "hcs" };
+static const struct access of_root = {
+    .owner = 0, .has_group = 1, .group = GROUP, .group_name = "hcs"
+};
 static const struct access of_root_alone = { .owner = 0 };
 static const struct access of_user = { .owner = 1000 };
 
 static hcs_result check(const struct access *a, uid_t uid, gid_t gid, gid_t second, hcs_error *err)
 {
     gid_t groups[] = { 7, second, 8 };
-    const struct peer p = { .is_known = 1, .uid = uid, .gid = gid, .groups = groups, .n_groups = 3 };
+    const struct peer p = {
+        .is_known = 1, .uid = uid, .gid = gid, .groups = groups, .n_groups = 3
+    };
 
     return access_check(a, &p, err);
 }

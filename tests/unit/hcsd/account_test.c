@@ -98,7 +98,8 @@ static void one_user_has_a_share_and_is_told_limit_value_and_way_out(void **stat
     assert_non_null(strstr(err.text, "\"connections\" of hcsd --limits"));
     assert_non_null(strstr(err.text, "close some"));
     assert_int_equal(all->refused[LIMIT_CONNECTIONS], 1);
-    assert_int_equal(account_enter(all, OTHER, &b, NULL), HCS_OK); /* he is not the other's keeper */
+    assert_int_equal(account_enter(all, OTHER, &b, NULL),
+                     HCS_OK); /* he is not the other's keeper */
     leave(b);
     leave(a);
     assert_int_equal(account_enter(all, MEMBER, &a, NULL), HCS_OK);
