@@ -143,17 +143,10 @@ static void print_runtime(const json_t *status)
 
 static void print_host(const json_t *status)
 {
-    const json_t *host = part(status, "host");
-
-    if (!json_is_object(host))
+    if (!*text_of(status, "host"))
         return;
     begin_line("host");
-    print_clean(text_of(host, "id"), COLOUR_NONE);
-    putchar('\n');
-    if (!*text_of(host, "boot"))
-        return;
-    begin_line("boot");
-    print_clean(text_of(host, "boot"), COLOUR_NONE);
+    print_clean(text_of(status, "host"), COLOUR_NONE);
     putchar('\n');
 }
 

@@ -149,7 +149,7 @@ static void print_info(FILE *to, const json_t *status)
     } labels[] = {
         { "version", json_object_get(status, "version") },
         { "log", json_object_get(json_object_get(status, "log"), "id") },
-        { "host", json_object_get(json_object_get(status, "host"), "id") },
+        { "host", json_object_get(status, "host") },
     };
     const char *before = "{";
 

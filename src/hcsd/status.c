@@ -127,12 +127,37 @@ static json_t *systems(const struct server *s)
     return json;
 }
 
+static void add_text(json_t *json, const char *key, const char *text)
+{
+    if (text[0])
+        json_object_set_new(json, key, json_string(text));
+}
+
 static json_t *log_object(const struct server *s)
 {
-    const struct evlog *log = engine_log(s->engine);
+    struct evlog *log = engine_log(s->engine);
+    struct evlog_status now;
+    json_t *json;
 
-    return json_pack("{s:s, s:o, s:o}", "id", evlog_id(log), "first", number(evlog_first(log)),
-                     "last", number(evlog_last(log)));
+    evlog_get_status(log, &now);
+    json = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "id",
+                     now.log_id, "first", number(now.first), "last", number(now.last), "events",
+                     number(now.events), "eventBytes", number(now.event_bytes), "fileBytes",
+                     number(now.file_bytes), "eventsMax", number(now.events_max), "bytesMax",
+                     number(now.bytes_max), "ageMaxNs", number(now.age_max_ns), "pending",
+                     number(now.pending), "pendingBytes", number(now.pending_bytes), "stuck",
+                     now.stuck_since_ns != 0, "setAside", number(now.set_aside));
+    if (!json)
+        return NULL;
+    if (now.stuck_since_ns != 0)
+        json_object_set_new(json, "stuckSinceNs", number(now.stuck_since_ns));
+    add_text(json, "error", now.error);
+    add_text(json, "setAsidePath", now.set_aside_path);
+    add_text(json, "previous", now.previous_log_id);
+    if (now.previous_log_id[0])
+        json_object_set_new(json, "previousLast", number(now.previous_last));
+    add_text(json, "boot", evlog_boot_at(log, now.last));
+    return json;
 }
 
 static json_t *per_limit(const uint64_t values[N_LIMITS])
