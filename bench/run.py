@@ -32,7 +32,7 @@ class Service:
         self.socket = place / "hcsd.sock"
         self.env = dict(os.environ, HCS_HOST=f"unix:{self.socket}", HCS_KEEPER=str(keeper), HCS_HCSD="/nonexistent",
                         HCS_STATE_DIR=str(place / "state"))
-        self.process = subprocess.Popen([hcsd, "--socket", self.socket, *args], env=self.env, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen([hcsd, "--socket", self.socket, "--group", "", *args], env=self.env, stderr=subprocess.DEVNULL)
         while True:
             with socket.socket(socket.AF_UNIX) as s:
                 if s.connect_ex(str(self.socket)) == 0:

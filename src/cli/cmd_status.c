@@ -242,7 +242,7 @@ static void print_readers(const json_t *readers)
     begin_line("readers");
     printf("%lld", number_of(readers, "count"));
     if (number_of(readers, "count") > 0)
-        printf(", %lld without room, the last %lld events behind", number_of(readers, "blocked"),
+        printf(", %lld without room, at most %lld events behind", number_of(readers, "blocked"),
                number_of(readers, "lagMax"));
     if (number_of(readers, "gaps") > 0)
         printf("; %lld gap%s told so far, of %lld events", number_of(readers, "gaps"),
