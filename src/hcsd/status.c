@@ -50,38 +50,40 @@ struct readers {
     json_t *list;
 };
 
-static json_t *reader(const struct connection *c, uint64_t lag)
+static json_t *reader(const struct connection *c, const struct sub_figures *f)
 {
-    json_t *json = json_pack("{s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "reader", number(c->number),
-                             "after", number(c->sub.position), "lag", number(lag), "blocked",
-                             c->sub.blocked, "unsentBytes", number(varlink_unsent(c->varlink)),
-                             "gaps", number(c->gaps), "missedEvents", number(c->missed));
+    json_t *json =
+        json_pack("{s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o}", "reader", number(c->number),
+                  "after", number(f->position), "lag", number(f->lag), "blocked", f->blocked,
+                  "seeking", f->seeking, "sent", number(f->sent), "filtered", number(f->filtered),
+                  "unsentBytes", number(varlink_unsent(c->varlink)), "gaps", number(c->gaps),
+                  "missedEvents", number(c->missed));
 
     if (json && c->account && c->account->uid != ACCOUNT_TCP)
         json_object_set_new(json, "uid", number(c->account->uid));
-    if (json && c->sub.incarnation != 0)
-        json_object_set_new(json, "incarnation", number(c->sub.incarnation));
+    if (json && f->incarnation != 0)
+        json_object_set_new(json, "incarnation", number(f->incarnation));
     return json;
 }
 
 static struct readers look_at_readers(const struct server *s, json_t *list_opt)
 {
-    uint64_t last = evlog_last(engine_log(s->engine));
     struct readers r = { .list = list_opt };
 
     list_for_each(&s->connections, n)
     {
         const struct connection *c = container_of(n, struct connection, link);
-        uint64_t lag = c->sub.position < last ? last - c->sub.position : 0;
+        struct sub_figures f;
 
         if (!c->streaming)
             continue;
+        sub_get_figures(&c->sub, &f);
         r.n++;
-        r.n_blocked += c->sub.blocked != 0;
-        if (lag > r.lag_max)
-            r.lag_max = lag;
+        r.n_blocked += f.blocked != 0;
+        if (f.lag > r.lag_max)
+            r.lag_max = f.lag;
         if (list_opt)
-            json_array_append_new(list_opt, reader(c, lag));
+            json_array_append_new(list_opt, reader(c, &f));
     }
     return r;
 }
@@ -205,12 +207,13 @@ json_t *status_object(const struct server *s)
 {
     uint64_t now = clock_realtime_ns();
     json_t *json = service(s);
-    json_t *more = json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "socket", s->socket_path, "uid",
-        number(s->access.owner), "uptimeNs", number(clock_monotonic_ns() - s->started_monotonic_ns),
-        "nowNs", number(now), "log", log_object(s), "systems", systems(s), "readers", readers(s),
-        "connections", number(s->n_connections), "limits", per_limit(s->accounts.limit), "users",
-        users(s), "refused", refused(s));
+    json_t *more =
+        json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "socket",
+                  s->socket_path, "host", s->host_id, "uid", number(s->access.owner), "uptimeNs",
+                  number(clock_monotonic_ns() - s->started_monotonic_ns), "nowNs", number(now),
+                  "log", log_object(s), "systems", systems(s), "readers", readers(s), "connections",
+                  number(s->n_connections), "limits", per_limit(s->accounts.limit), "users",
+                  users(s), "refused", refused(s));
 
     if (json && more)
         json_object_update(json, more);
