@@ -70,7 +70,7 @@ static int take_lock(const char *socket_path)
 static hcs_result give_to_group(const struct server *s, const char *path, mode_t mode,
                                 hcs_error *err)
 {
-    if (!s->access.has_group)
+    if (!s->for_group)
         return HCS_OK;
     if (chown(path, (uid_t) -1, s->access.group) < 0 || chmod(path, mode) < 0)
         return fail_os(err, result_from_errno(errno), errno, "hcsd.listen",
@@ -123,6 +123,7 @@ static hcs_result make_socket(struct server *s, hcs_error *err)
 
     if (!directory)
         return fail(err, HCS_E_OUTOFMEMORY, "hcsd.listen", "no memory");
+    s->for_group = s->access.has_group;
     *strrchr(directory, '/') = 0;
     is_new = directory[0] && access(directory, F_OK) < 0 && errno == ENOENT;
     r = dir_make(directory[0] ? directory : "/", 0700, err);

@@ -30,6 +30,8 @@ struct server {
     int listen_fd;
     int null_fd;   /* /dev/null, for standard handles nobody gave */
     int activated; /* the socket is the service manager's */
+    int for_group; /* the socket is for the group that may use the service; one that a client or
+                      the manager made keeps its mode */
     char *socket_path;
     struct list connections;
     uint32_t n_connections;

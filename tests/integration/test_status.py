@@ -1,5 +1,6 @@
 """hcs status: the wire, the table, JSON and Prometheus; and what no log may hold."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -70,10 +71,69 @@ def test_it_tells_what_there_is(service, run_args):
 def test_a_gap_is_counted(place):
     path = place / "gap"
     path.mkdir()
-    s = Service(path, "--driver", "fake")
-    with s.connect() as w:
-        assert w.call("GetStatus")["status"]["readers"]["gaps"] == 0
+    s = Service(path, "--driver", "fake", "--keep-events", "100")
+    document = json.dumps({"Owner": "test", "SchemaVersion": {"Major": 2, "Minor": 1},
+                           "Container": {"Storage": {"Path": "/"}}})
+    with s.connect() as w, s.connect() as reader:
+        for i in range(100):
+            w.call("CreateSystem", {"id": f"s{i}", "document": document})
+            w.call("TerminateSystem", {"id": f"s{i}"})
+        assert (now := w.call("GetStatus")["status"])["readers"]["gaps"] == 0
+        first = now["log"]["first"]
+        assert first > 1 and now["log"]["events"] == now["log"]["last"] - first + 1 == 200 - first + 1
+        assert now["log"]["eventsMax"] == 100
+        reader.send("Subscribe", {"from": "after", "after": 0}, more=True)
+        while "gap" not in (said := reader.receive()["parameters"]):
+            pass
+        assert said["gap"] == {"first": 1, "last": first - 1}
+        now = w.call("GetStatus")["status"]["readers"]
+        assert now["gaps"] == now["list"][0]["gaps"] == 1
+        assert now["missedEvents"] == now["list"][0]["missedEvents"] == first - 1
+    wait_for(lambda: status(s)["readers"]["count"] == 0, "the reader has gone")
+    assert status(s)["readers"]["missedEvents"] == first - 1  # of those that have gone, too
     assert s.stop() == 0
+
+
+@pytest.fixture
+def on_small_disk(place):
+    """A service whose state directory is a file system with little room."""
+    path = place / "full" / "state"
+    path.mkdir(parents=True)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", path], capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    s = Service(path.parent, "--driver", "fake")
+    yield s
+    stopped = s.stop()
+    subprocess.run(["umount", path], check=True)
+    assert stopped == 0, s.read_log()
+
+
+def fill(path):
+    """Take all the room there is."""
+    with open(path, "wb", buffering=0) as f, contextlib.suppress(OSError):
+        while f.write(b"x" * 4096):
+            pass
+
+
+def test_a_log_that_cannot_be_written_is_told(on_small_disk):
+    s = on_small_disk
+    document = json.dumps({"Owner": "test", "SchemaVersion": {"Major": 2, "Minor": 1},
+                           "Container": {"Storage": {"Path": "/"}}})
+    assert status(s)["log"]["stuck"] is False
+    fill(s.root / "state" / "filler")
+    with contextlib.ExitStack() as opened:
+        waits = []
+        while not (now := status(s))["log"]["stuck"]:
+            waits.append(opened.enter_context(s.connect()))
+            waits[-1].send("CreateSystem", {"id": f"s{len(waits)}", "document": document})
+            assert len(waits) < 2000, "the disk is not full"
+        assert now["log"]["pending"] >= 1 and now["log"]["stuckSinceNs"] > 0 and "full" in now["log"]["error"]
+        assert "cannot be written since" in s.hcs("status", check=0).stdout
+        assert "\nhcs_log_stuck 1\n" in s.hcs("status", "--prometheus", check=0).stdout
+        (s.root / "state" / "filler").unlink()
+        assert all(w.receive() for w in waits)  # each is answered
+    assert status(s)["log"]["stuck"] is False and status(s)["log"]["pending"] == 0
+    assert "cannot be written" not in s.hcs("status", check=0).stdout
 
 
 # ---- for people ----
