@@ -71,10 +71,10 @@ HCS_API void hcs_host_close(hcs_host *host);
 HCS_API HCS_MUST_USE hcs_result hcs_host_info(hcs_host *host, char **out_document, hcs_error *err);
 
 /**
- * How the service is now, as a JSON object: positions and size of its log, systems by state, readers
- * and how far each is behind, limits and what of them is in use, refusals since its start.  The
- * fields are described with GetStatus in org.libhcs.ComputeService.varlink (idl/); some may be added.
- * *hcs status* shows it.
+ * How the service is now, as a JSON object: positions and size of its log, systems by state,
+ * readers and how far each is behind, limits and what of them is in use, refusals since its start.
+ * The fields are described with GetStatus in org.libhcs.ComputeService.varlink (idl/); some may be
+ * added. *hcs status* shows it.
  *
  * Owner:  @out_document is yours; hcs_string_free().
  * Blocks: until the service has answered.

@@ -30,12 +30,15 @@ static void charge(struct connection *c, const uint64_t now[N_LIMITS])
 {
     struct account *a = c->account;
 
-    for (int i = N_LIMITS; a && i-- > 0;) {
-        uint64_t before = c->cost[i];
+    if (!a)
+        return;
+    for (unsigned i = 1; i <= N_LIMITS; i++) {
+        unsigned which = N_LIMITS - i;
+        uint64_t before = c->cost[which];
 
-        c->cost[i] = now[i];
-        if (before != now[i])
-            account_change(a, (enum limit) i, before, now[i]);
+        c->cost[which] = now[which];
+        if (before != now[which])
+            account_change(a, (enum limit) which, before, now[which]);
     }
 }
 
