@@ -4,11 +4,11 @@
 #include <time.h>
 
 #include "cli.h"
+#include "machine.h"
 #include "metrics.h"
 #include "output.h"
 
 #define COLUMN 10
-#define FOREIGN "?"
 
 static const char text[] =
     "Shows positions and size of the log, systems by state, readers of events and how far each is\n"
@@ -71,11 +71,11 @@ static void span_text(long long ns, char out[40])
 
 static void moment_text(long long ns, char out[40])
 {
-    time_t seconds = (time_t) (ns / 1000000000);
-    const struct tm *utc = gmtime(&seconds);
+    struct tm t = { 0 };
 
-    if (!utc || strftime(out, 40, "%Y-%m-%d %H:%M:%SZ", utc) == 0)
-        strcpy(out, FOREIGN);
+    if (machine_local_time((time_t) (ns / 1000000000), &t) < 0 ||
+        strftime(out, 40, "%Y-%m-%d %H:%M:%S", &t) == 0)
+        strcpy(out, "?");
 }
 
 /* ---- the lines on top ---- */
