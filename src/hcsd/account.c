@@ -155,7 +155,7 @@ int account_is_full(const struct account *a, enum limit which)
 
 static hcs_result refuse(struct account *a, enum limit which, hcs_error *err)
 {
-    char who[32] = "over TCP there are";
+    char who[32] = "the clients over TCP have";
 
     a->all->refused[which]++;
     if (a->uid != ACCOUNT_TCP)

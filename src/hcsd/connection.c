@@ -17,6 +17,8 @@
 #include "log.h"
 #include "server.h"
 
+#define READ_AHEAD_MAX                                                                             \
+    ((size_t) 128 << 10) /* whole requests that wait for their turn, of a user who has too much */
 #define ANSWERS_WAITING_MAX                                                                        \
     ((size_t) 1 << 20) /* unsent bytes above which no further call is begun */
 
@@ -287,14 +289,16 @@ static void on_gone(struct connection *c)
         connection_drop(c);
 }
 
-/* What has come of a message, with all else that is on its way for its user, is too much. */
+/* What has come and cannot be taken yet, with all else that is on its way for its user, is too
+ * much.
+ */
 static int has_too_much(struct connection *c, hcs_error *err)
 {
     size_t partial = varlink_partial(c->varlink);
 
     if (c->is_stranger)
         return partial > STRANGER_BYTES;
-    if (partial == 0)
+    if (partial == 0 && varlink_untaken(c->varlink) <= READ_AHEAD_MAX)
         return 0;
     if (account_check(c->account, LIMIT_BYTES, err) >= 0)
         return 0;
@@ -306,6 +310,9 @@ static int has_too_much(struct connection *c, hcs_error *err)
 static hcs_result refuse_too_much(struct connection *c, const hcs_error *err)
 {
     c->oneway = 0;
+    if (c->streaming)
+        sub_close(&c->sub);
+    c->streaming = 0;
     if (c->is_stranger)
         stranger_refuse(c, "too many bytes before the token was shown");
     else
@@ -340,7 +347,8 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *contex
     else
         r = varlink_process(c->varlink, &err);
     charge_all(c);
-    if (!is_busy(c) && (r == HCS_E_WIN32_INSUFFICIENT_BUFFER || has_too_much(c, &err)))
+    if (!c->method && !c->closing &&
+        (r == HCS_E_WIN32_INSUFFICIENT_BUFFER || has_too_much(c, &err)))
         r = refuse_too_much(c, &err);
     if (r >= 0 || r == HCS_E_SERVICE_DISCONNECT)
         begin_calls(c);

@@ -279,7 +279,16 @@ def test_half_messages_of_one_user_are_bounded(limited):
     second.send_raw(half)
     said = first_word(second)
     assert said["name"] == BUSY and "bytes on their way and may have 65536" in said["text"]
-    third.call("GetInfo")
+    whole = b'{"method":"' + b"x" * (1 << 20) + b'"}\0'
+    for rest in (half, whole):  # behind a stream, too, which is never read
+        third.call("Subscribe", more=True)
+        with contextlib.suppress(BrokenPipeError):  # refused before all of it was there
+            third.send_raw(rest)
+        said = first_word(third)
+        assert said["name"] == BUSY and "bytes on their way" in said["text"]
+        third = come()
+    wait_for(lambda: counts(s)[NOBODY]["streams"] == 0, "the stream has ended with that")
+    come().call("GetInfo")
     come(SOMEBODY).call("GetInfo")
     first.s.close()
     wait_for(lambda: counts(s)[NOBODY]["bytes"] == 0, "it is counted no more")
