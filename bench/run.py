@@ -32,7 +32,7 @@ class Service:
         self.socket = place / "hcsd.sock"
         self.env = dict(os.environ, HCS_HOST=f"unix:{self.socket}", HCS_KEEPER=str(keeper), HCS_HCSD="/nonexistent",
                         HCS_STATE_DIR=str(place / "state"))
-        self.process = subprocess.Popen([hcsd, "--socket", self.socket, *args], env=self.env, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen([hcsd, "--socket", self.socket, "--group", "", *args], env=self.env, stderr=subprocess.DEVNULL)
         while True:
             with socket.socket(socket.AF_UNIX) as s:
                 if s.connect_ex(str(self.socket)) == 0:
@@ -143,7 +143,7 @@ def read_bare(path, n):
 def log_of_a_million():
     n = 1000000
     state = root / "million" / "state"
-    state.mkdir(parents=True)
+    state.mkdir(mode=0o700, parents=True)
     rate = json.loads(subprocess.run([build / "bench" / "log_rate", state / "events.db", str(n)], stdout=subprocess.PIPE,
                                      check=True, text=True).stdout)
     print(f"event log, durable events a second: {rate['batches_of_64_per_second']:,} in batches of 64, "

@@ -71,6 +71,21 @@ HCS_API void hcs_host_close(hcs_host *host);
 HCS_API HCS_MUST_USE hcs_result hcs_host_info(hcs_host *host, char **out_document, hcs_error *err);
 
 /**
+ * How the service is now, as a JSON object: positions and size of its log, systems by state,
+ * readers and how far each is behind, limits and what of them is in use, refusals since its start.
+ * The fields are described with GetStatus in org.libhcs.ComputeService.varlink (idl/); some may be
+ * added. *hcs status* shows it.
+ *
+ * Owner:  @out_document is yours; hcs_string_free().
+ * Blocks: until the service has answered.
+ * Errors: HCS_E_WIN32_NOT_SUPPORTED over computecore: HCS tells nothing of this kind ·
+ *         HCS_E_WIN32_BUSY a limit of this user is used up, as the text says ·
+ *         HCS_E_SERVICE_DISCONNECT the service went away
+ */
+HCS_API HCS_MUST_USE hcs_result hcs_host_status(hcs_host *host, char **out_document,
+                                                hcs_error *err);
+
+/**
  * List compute systems.
  *
  * @query_opt is a SystemQuery document ({"Ids":[..],"Owners":[..],"Types":[..]}: any of

@@ -40,7 +40,7 @@ extern const struct command *const commands[];
 extern const size_t n_commands;
 
 extern const struct command cmd_create, cmd_events, cmd_exec, cmd_explain, cmd_inspect, cmd_kill,
-    cmd_list, cmd_rm, cmd_rootfs, cmd_run, cmd_start, cmd_stop, cmd_version, cmd_wait;
+    cmd_list, cmd_rm, cmd_rootfs, cmd_run, cmd_start, cmd_status, cmd_stop, cmd_version, cmd_wait;
 
 /* ---- main.c ---- */
 

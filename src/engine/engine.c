@@ -287,6 +287,11 @@ uint32_t engine_busy(const struct engine *e)
     return e->n_systems;
 }
 
+void engine_count(const struct engine *e, uint32_t *out_counts)
+{
+    list_for_each(&e->systems, n) out_counts[container_of(n, struct system, link)->state]++;
+}
+
 uint32_t engine_cleaning(const struct engine *e)
 {
     uint32_t n_cleaning = 0;

@@ -76,6 +76,10 @@ _must_use_ hcs_result engine_recover(struct engine *e, hcs_error *err);
 
 struct evlog *engine_log(struct engine *e);
 
+/* How many systems are in each state (N_STATES of them); those that have ended are being cleaned
+ * up. */
+void engine_count(const struct engine *e, uint32_t *out_counts);
+
 /* Systems that have not ended or are not yet cleaned up. */
 uint32_t engine_busy(const struct engine *e);
 

@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-
 #include <unistd.h>
 
 #include "err.h"
@@ -19,6 +17,8 @@
 #include "log.h"
 #include "server.h"
 
+#define READ_AHEAD_MAX                                                                             \
+    ((size_t) 128 << 10) /* whole requests that wait for their turn, of a user who has too much */
 #define ANSWERS_WAITING_MAX                                                                        \
     ((size_t) 1 << 20) /* unsent bytes above which no further call is begun */
 
@@ -27,10 +27,65 @@ static int is_busy(const struct connection *c)
     return c->method || c->streaming || c->closing;
 }
 
+/* What it costs its user has become @now.  Connections come last: with them the account may go. */
+static void charge(struct connection *c, const uint64_t now[N_LIMITS])
+{
+    struct account *a = c->account;
+
+    if (!a)
+        return;
+    for (unsigned i = 1; i <= N_LIMITS; i++) {
+        unsigned which = N_LIMITS - i;
+        uint64_t before = c->cost[which];
+
+        c->cost[which] = now[which];
+        if (before != now[which])
+            account_change(a, (enum limit) which, before, now[which]);
+    }
+}
+
+static void charge_all(struct connection *c)
+{
+    const uint64_t now[N_LIMITS] = {
+        [LIMIT_CONNECTIONS] = 1,
+        [LIMIT_STREAMS] = (uint64_t) c->streaming,
+        [LIMIT_CALLS] = c->method != NULL,
+        [LIMIT_BYTES] = varlink_unsent(c->varlink) + varlink_untaken(c->varlink),
+    };
+
+    charge(c, now);
+}
+
+static void charge_nothing(struct connection *c)
+{
+    const uint64_t nothing[N_LIMITS] = { 0 };
+
+    charge(c, nothing);
+    c->account = NULL;
+}
+
+hcs_result connection_enter(struct connection *c, uid_t uid, hcs_error *err)
+{
+    hcs_result r = account_enter(&c->server->accounts, uid, &c->account, err);
+
+    if (r >= 0)
+        c->cost[LIMIT_CONNECTIONS] = 1;
+    return r;
+}
+
+/* The first, the second, the fourth... */
+void server_tell_refused(uint64_t count, const char *who, const char *why)
+{
+    if ((count & (count - 1)) == 0)
+        log_line(LOG_LINE_WARNING, "%s was refused: %s (%llu so far)", who, why,
+                 (unsigned long long) count);
+}
+
 void connection_drop(struct connection *c)
 {
     struct server *s = c->server;
 
+    charge_nothing(c);
     stranger_end(c);
     ticket_drop(c->ticket);
     if (c->streaming)
@@ -53,6 +108,7 @@ void connection_update(struct connection *c)
     short wanted = varlink_events(c->varlink);
     uint32_t events = 0;
 
+    charge_all(c);
     /* while a call is under way its client may send the next one, but we do not read ahead */
     if (((wanted & POLLIN) && !c->method && !c->closing) || c->draining)
         events |= EPOLLIN;
@@ -111,23 +167,38 @@ void connection_reply_error(struct connection *c, const char *error, json_t *tak
           NULL, 0);
 }
 
-void connection_reply_failure(struct connection *c, const hcs_error *err)
+static json_t *failure_parameters(const hcs_error *err)
 {
     const char *name = hcs_result_name(err->code);
-    char error[128];
 
+    return json_pack("{s:I, s:s, s:i, s:s, s:s}", "code", (json_int_t) err->code, "name",
+                     name ? name : "", "os", (int) err->os, "place", err->where, "text", err->text);
+}
+
+static void failure_name(char error[128])
+{
     strcpy(error, interface_name);
     strcat(error, ".Failed");
-    connection_reply_error(c, error,
-                           json_pack("{s:I, s:s, s:i, s:s, s:s}", "code", (json_int_t) err->code,
-                                     "name", name ? name : "", "os", (int) err->os, "place",
-                                     err->where, "text", err->text));
+}
+
+void connection_reply_failure(struct connection *c, const hcs_error *err)
+{
+    char error[128];
+
+    failure_name(error);
+    connection_reply_error(c, error, failure_parameters(err));
+}
+
+/* A user who has too much on its way is told so, but the answer to that is all that may wait. */
+static size_t answers_waiting_max(const struct connection *c)
+{
+    return c->account && account_is_full(c->account, LIMIT_BYTES) ? 1 : ANSWERS_WAITING_MAX;
 }
 
 /* Calls that have arrived, until one is under way. */
 static void begin_calls(struct connection *c)
 {
-    while (!is_busy(c) && varlink_unsent(c->varlink) < ANSWERS_WAITING_MAX) {
+    while (!is_busy(c) && varlink_unsent(c->varlink) < answers_waiting_max(c)) {
         struct varlink_message message;
         hcs_error err = HCS_ERROR_INIT;
         hcs_result r;
@@ -136,6 +207,7 @@ static void begin_calls(struct connection *c)
         r = varlink_take(c->varlink, &message, &err);
         if (r == 0)
             break;
+        charge_all(c);
         sd_event_source_set_enabled(c->partial, SD_EVENT_OFF); /* the next half has its own time */
         c->oneway = 0;
         if (c->is_stranger)
@@ -217,10 +289,30 @@ static void on_gone(struct connection *c)
         connection_drop(c);
 }
 
+/* What has come and cannot be taken yet, with all else that is on its way for its user, is too
+ * much.
+ */
+static int has_too_much(struct connection *c, hcs_error *err)
+{
+    size_t partial = varlink_partial(c->varlink);
+
+    if (c->is_stranger)
+        return partial > STRANGER_BYTES;
+    if (partial == 0 && varlink_untaken(c->varlink) <= READ_AHEAD_MAX)
+        return 0;
+    if (account_check(c->account, LIMIT_BYTES, err) >= 0)
+        return 0;
+    server_tell_refused(c->server->accounts.refused[LIMIT_BYTES], "a request", err->text);
+    return 1;
+}
+
 /* What has come is too much. */
 static hcs_result refuse_too_much(struct connection *c, const hcs_error *err)
 {
     c->oneway = 0;
+    if (c->streaming)
+        sub_close(&c->sub);
+    c->streaming = 0;
     if (c->is_stranger)
         stranger_refuse(c, "too many bytes before the token was shown");
     else
@@ -254,8 +346,9 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *contex
         varlink_flush(c->varlink);
     else
         r = varlink_process(c->varlink, &err);
-    if (!is_busy(c) && (r == HCS_E_WIN32_INSUFFICIENT_BUFFER ||
-                        (c->is_stranger && varlink_partial(c->varlink) > STRANGER_BYTES)))
+    charge_all(c);
+    if (!c->method && !c->closing &&
+        (r == HCS_E_WIN32_INSUFFICIENT_BUFFER || has_too_much(c, &err)))
         r = refuse_too_much(c, &err);
     if (r >= 0 || r == HCS_E_SERVICE_DISCONNECT)
         begin_calls(c);
@@ -300,16 +393,46 @@ static int add_sources(struct connection *c)
     return r;
 }
 
-/* Who it is, for the log. */
-static void name_peer(struct connection *c, os_socket fd)
+/* One answer to somebody who is not let in, as far as the socket takes it; then the end. */
+static void turn_away(os_socket take_fd, const hcs_error *err)
 {
-    struct ucred peer = { .uid = (uid_t) -1 };
-    socklen_t size = sizeof peer;
+    json_t *message;
+    char error[128];
+    char *text;
 
-    if (c->kind == CONNECTION_UNIX && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0)
+    failure_name(error);
+    message = json_pack("{s:s, s:o}", "error", error, "parameters", failure_parameters(err));
+    text = message ? json_dumps(message, JSON_COMPACT) : NULL;
+    if (text)
+        (void) socket_send(take_fd, text, strlen(text) + 1, NULL, 0);
+    free(text);
+    json_decref(message);
+    socket_drop(&take_fd);
+}
+
+/* Whether the client may come in; if it may it is counted, else what is wrong is counted and told.
+ */
+static int let_in(struct connection *c, os_socket fd, hcs_error *err)
+{
+    struct server *s = c->server;
+    struct peer peer;
+    hcs_result r;
+
+    peer_read(&peer, fd);
+    if (peer.is_known)
         snprintf(c->peer, sizeof c->peer, "of uid %u", peer.uid);
     else
-        strcpy(c->peer, c->kind == CONNECTION_UNIX ? "of an unknown uid" : "over TCP");
+        strcpy(c->peer, "of an unknown uid");
+    r = access_check(&s->access, &peer, err);
+    peer_done(&peer);
+    if (r < 0) {
+        server_tell_refused(++s->access.refused, "a client", err->text);
+        return 0;
+    }
+    r = connection_enter(c, peer.uid, err);
+    if (r < 0)
+        server_tell_refused(s->accounts.refused[LIMIT_CONNECTIONS], "a client", err->text);
+    return r >= 0;
 }
 
 void connection_new(struct server *s, os_socket take_fd, enum connection_kind kind)
@@ -323,7 +446,13 @@ void connection_new(struct server *s, os_socket take_fd, enum connection_kind ki
     }
     c->server = s;
     c->kind = kind;
-    name_peer(c, take_fd);
+    strcpy(c->peer, "over TCP");
+    if (kind == CONNECTION_UNIX && !let_in(c, take_fd, &err)) {
+        turn_away(take_fd, &err);
+        free(c);
+        return;
+    }
+    c->number = ++s->last_connection;
     c->back_fds[0] = c->back_fds[1] = c->back_fds[2] = -1;
     list_init(&c->link);
     list_init(&c->stranger_link);

@@ -37,13 +37,6 @@ static int on_connection(sd_event_source *source, int fd, uint32_t revents, void
             log_line(LOG_LINE_ERROR, "no file descriptor is left for a new client");
         return 0;
     }
-    if (s->n_connections >= s->connections_max) {
-        log_line(LOG_LINE_WARNING,
-                 "%u clients are connected, as many as are allowed: one more was turned away",
-                 s->n_connections);
-        close(client);
-        return 0;
-    }
     connection_new(s, client, CONNECTION_UNIX);
     return 0;
 }
@@ -72,6 +65,20 @@ static int take_lock(const char *socket_path)
     return fd;
 }
 
+/* The group that may use the service may reach it: the socket, and the directory above it when it
+ * is new. */
+static hcs_result give_to_group(const struct server *s, const char *path, mode_t mode,
+                                hcs_error *err)
+{
+    if (!s->for_group)
+        return HCS_OK;
+    if (chown(path, (uid_t) -1, s->access.group) < 0 || chmod(path, mode) < 0)
+        return fail_os(err, result_from_errno(errno), errno, "hcsd.listen",
+                       "give '%s' to group %s (--group '' serves root alone)", path,
+                       s->access.group_name);
+    return HCS_OK;
+}
+
 static hcs_result bind_socket(struct server *s, hcs_error *err)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -92,7 +99,7 @@ static hcs_result bind_socket(struct server *s, hcs_error *err)
         return fail_os(err, result_from_errno(errno), errno, "hcsd.listen", "listen at '%s'",
                        s->socket_path);
     s->listen_fd = TAKE_FD(fd);
-    return HCS_OK;
+    return give_to_group(s, s->socket_path, 0660, err);
 }
 
 /* 1 when somebody answers at the path. */
@@ -111,12 +118,17 @@ static hcs_result make_socket(struct server *s, hcs_error *err)
 {
     _cleanup_(free_drop) char *directory = strdup(s->socket_path);
     _cleanup_(fd_drop) int lock = -1;
+    int is_new;
     hcs_result r;
 
     if (!directory)
         return fail(err, HCS_E_OUTOFMEMORY, "hcsd.listen", "no memory");
+    s->for_group = s->access.has_group;
     *strrchr(directory, '/') = 0;
+    is_new = directory[0] && access(directory, F_OK) < 0 && errno == ENOENT;
     r = dir_make(directory[0] ? directory : "/", 0700, err);
+    if (r >= 0 && is_new)
+        r = give_to_group(s, directory, 0750, err);
     if (r < 0)
         return r;
     lock = take_lock(s->socket_path);
@@ -213,6 +225,7 @@ static int on_idle(sd_event_source *source, uint64_t usec, void *context)
     fd_drop(&s->listen_fd);
     if (bind_socket(s, NULL) < 0 || watch(s, NULL) < 0)
         return sd_event_exit(s->loop, 1);
+    server_check_idle(s); /* whoever came may have been turned away */
     return 0;
 }
 

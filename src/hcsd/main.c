@@ -43,6 +43,8 @@ struct settings {
     uint64_t keep_events;
     uint64_t keep_bytes;
     uint64_t keep_age_s;
+    const char *group;
+    const char *limits;
     unsigned long idle_exit_s;
     int has_idle_exit;
     int automatic;
@@ -69,6 +71,14 @@ static const char help[] =
     "  --driver NAME      oci: real containers (default); fake: scripted ones, for tests\n"
     "  --runtime PROGRAM  the OCI runtime to use (default: crun, then runc)\n"
     "  --keeper PROGRAM   the hcs-keeper to use (default: $HCS_KEEPER, the installed one)\n"
+    "  --group GROUP      the service of root: members of it may use the service, too, which is "
+    "as\n"
+    "                     much as being root (default: hcs, where there is one); '': root alone\n"
+    "  --limits NAME=N,.. what each user may have of connections, streams, calls (that wait), "
+    "tickets\n"
+    "                     (standard handles over TCP that wait) and bytes (on their way); root "
+    "and\n"
+    "                     the user of this service have four times as much\n"
     "  --shared           others use this service too: refuse isolation none\n"
     "  --tcp ADDRESS:PORT listen here too, for programs that cannot pass file descriptors (those\n"
     "                     under Wine): 127.0.0.1:0 takes a free port.  The loopback only\n"
@@ -220,6 +230,8 @@ static int parse(int argc, char **argv, struct settings *out, int *out_log_level
         { "keep-events", required_argument, NULL, 'E' },
         { "keep-bytes", required_argument, NULL, 'B' },
         { "keep-age", required_argument, NULL, 'A' },
+        { "group", required_argument, NULL, 'g' },
+        { "limits", required_argument, NULL, 'L' },
         { "idle-exit", required_argument, NULL, 'i' },
         { "probe", no_argument, NULL, 'p' },
         { "log-level", required_argument, NULL, 'l' },
@@ -270,6 +282,12 @@ static int parse(int argc, char **argv, struct settings *out, int *out_log_level
                 return status;
             break;
         }
+        case 'g':
+            out->group = optarg;
+            break;
+        case 'L':
+            out->limits = optarg;
+            break;
         case 'p':
             out->probe = 1;
             break;
@@ -356,9 +374,17 @@ static hcs_result private_dir(const char *path, hcs_error *err)
 
     if (r < 0)
         return r;
-    if (stat(path, &st) == 0 && st.st_uid != geteuid())
+    if (stat(path, &st) < 0)
+        return fail_os(err, result_from_errno(errno), errno, "hcsd.start", "directory '%s'", path);
+    if (st.st_uid != geteuid())
         return fail(err, HCS_E_WIN32_ACCESS_DENIED, "hcsd.start",
                     "directory '%s' belongs to uid %u, not to %u", path, st.st_uid, geteuid());
+    /* it is not closed here: it may be one that others need, named by mistake */
+    if ((st.st_mode & 077) != 0)
+        return fail(err, HCS_E_WIN32_ACCESS_DENIED, "hcsd.start",
+                    "directory '%s' is open to others (mode %03o): chmod 700 it, or name one that "
+                    "only hcsd uses",
+                    path, st.st_mode & 0777u);
     return HCS_OK;
 }
 
@@ -508,6 +534,7 @@ static hcs_result begin(struct parts *p, const struct settings *settings, hcs_er
 
     s->listen_fd = s->null_fd = -1;
     s->started_ns = clock_realtime_ns();
+    s->started_monotonic_ns = clock_monotonic_ns();
     s->activated = !settings->automatic && sd_listen_fds(0) > 0;
     s->idle_exit_us = idle_exit_us(settings);
     s->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -518,7 +545,11 @@ static hcs_result begin(struct parts *p, const struct settings *settings, hcs_er
     if (p->default_socket && p->default_socket[0] != '/')
         return fail(err, HCS_E_INVALIDARG, "hcsd.start", "socket '%s' is not an absolute path",
                     p->default_socket);
-    r = listen_begin(s, p->default_socket, err);
+    r = access_init(&s->access, geteuid(), settings->group, err);
+    if (r >= 0 && settings->limits)
+        r = limits_parse(settings->limits, &s->accounts, err);
+    if (r >= 0)
+        r = listen_begin(s, p->default_socket, err);
     if (r >= 0)
         r = begin_tcp(s, settings, err);
     if (r >= 0)
@@ -626,6 +657,7 @@ static int add_signals(struct server *s)
 static int run(const struct settings *settings)
 {
     struct parts p = { .server.listen_fd = -1 };
+    uint32_t most = connections_max();
     hcs_error err = HCS_ERROR_INIT;
     int r = sd_event_default(&p.server.loop);
 
@@ -633,9 +665,8 @@ static int run(const struct settings *settings)
     list_init(&p.server.tickets);
     p.server.ticket_us = TICKET_SECONDS * 1000000ull;
     tcp_init(&p.server.tcp);
-    p.server.connections_max = connections_max();
-    p.server.tickets_max =
-        p.server.connections_max / 4 < TICKETS_MAX ? p.server.connections_max / 4 : TICKETS_MAX;
+    p.server.tickets_max = most / 4 < TICKETS_MAX ? most / 4 : TICKETS_MAX;
+    accounts_init(&p.server.accounts, geteuid(), most, p.server.tickets_max);
     if (r >= 0)
         r = add_signals(&p.server);
     if (r < 0) {

@@ -33,7 +33,11 @@ struct method {
     struct parameter parameters[PARAMETERS_MAX];
     void (*begin)(struct connection *c, const json_t *parameters, struct varlink_message *message);
     json_t *(*format)(struct connection *c, const struct answer *answer);
+    unsigned takes; /* TAKES() of what each user may have only so many of */
 };
+
+#define TAKES(limit) (1u << (limit))
+#define WAITS TAKES(LIMIT_CALLS)
 
 static const char *const stdio_names[] = { "stdin", "stdout", "stderr" };
 static const char *const ticket_names[] = { "stdinTicket", "stdoutTicket", "stderrTicket" };
@@ -320,7 +324,7 @@ static void begin_open_stdio(struct connection *c, const json_t *p, struct varli
 
     (void) p;
     (void) message;
-    if (ticket_new(c->server, &ticket, &err) < 0) {
+    if (ticket_new(c->server, c->account, &ticket, &err) < 0) {
         fail_call(c, &err);
         return;
     }
@@ -374,43 +378,28 @@ static void begin_process_signal(struct connection *c, const json_t *p,
 
 /* ---- about the service ---- */
 
-static json_int_t count_streams(const struct server *s)
+/* The one answer of a method that only tells how things are. */
+static void reply_object(struct connection *c, const char *name, json_t *take_object)
 {
-    json_int_t n_streams = 0;
+    json_t *parameters = json_pack("{s:o}", name, take_object);
 
-    list_for_each((struct list *) (uintptr_t) &s->connections, n) n_streams +=
-        container_of(n, struct connection, link)->streaming;
-    return n_streams;
+    connection_reply(c, parameters, 0);
+    json_decref(parameters);
+    connection_call_done(c);
 }
 
 static void begin_info(struct connection *c, const json_t *p, struct varlink_message *message)
 {
-    struct server *s = c->server;
-    struct evlog *log = engine_log(s->engine);
-    json_t *drivers = json_array();
-    json_t *parameters;
-
     (void) p;
     (void) message;
-    for (size_t i = 0; i < s->n_drivers; i++)
-        json_array_append_new(drivers, s->drivers[i]->ops->info(s->drivers[i]));
-    parameters = json_pack("{s:{s:s, s:s, s:i, s:b, s:I, s:I, s:I, s:I, s:{s:s, s:I, s:I}, s:o}}",
-                           "info", "name", "hcsd", "version", VERSION, "pid", (int) getpid(),
-                           "shared", s->shared, "startedNs", (json_int_t) s->started_ns, "streams",
-                           count_streams(s), "connections", (json_int_t) s->n_connections,
-                           "systems", (json_int_t) engine_busy(s->engine), "log", "id",
-                           evlog_id(log), "first", (json_int_t) evlog_first(log), "last",
-                           (json_int_t) evlog_last(log), "drivers", drivers);
-    if (parameters && s->no_namespaces)
-        json_object_set_new(json_object_get(parameters, "info"), "noContainers",
-                            json_string(s->no_namespaces));
-    if (parameters && s->tcp.listen_fd != SOCKET_NONE)
-        json_object_set_new(json_object_get(parameters, "info"), "tcp",
-                            json_pack("{s:i, s:I}", "port", (int) s->tcp.address.port, "refused",
-                                      (json_int_t) s->tcp.refused));
-    connection_reply(c, parameters, 0);
-    json_decref(parameters);
-    connection_call_done(c);
+    reply_object(c, "info", info_object(c->server));
+}
+
+static void begin_status(struct connection *c, const json_t *p, struct varlink_message *message)
+{
+    (void) p;
+    (void) message;
+    reply_object(c, "status", status_object(c->server));
 }
 
 static void begin_service_info(struct connection *c, const json_t *p,
@@ -477,19 +466,20 @@ static void begin_description(struct connection *c, const json_t *p,
 static const struct method methods[] = {
     { "Authenticate", { { "token", TEXT, 1 } }, begin_authenticate, NULL },
     { "GetInfo", { { 0 } }, begin_info, NULL },
-    { "CreateSystem", { ID, { "document", TEXT, 1 } }, begin_create, format_system },
+    { "GetStatus", { { 0 } }, begin_status, NULL },
+    { "CreateSystem", { ID, { "document", TEXT, 1 } }, begin_create, format_system, WAITS },
     { "OpenSystem", { ID }, begin_open, format_system },
-    { "StartSystem", { ID, INCARNATION }, begin_start, NULL },
-    { "ShutDownSystem", { ID, INCARNATION }, begin_shut_down, NULL },
-    { "TerminateSystem", { ID, INCARNATION }, begin_terminate, NULL },
-    { "WaitSystem", { ID, INCARNATION }, begin_wait, format_exit },
+    { "StartSystem", { ID, INCARNATION }, begin_start, NULL, WAITS },
+    { "ShutDownSystem", { ID, INCARNATION }, begin_shut_down, NULL, WAITS },
+    { "TerminateSystem", { ID, INCARNATION }, begin_terminate, NULL, WAITS },
+    { "WaitSystem", { ID, INCARNATION }, begin_wait, format_exit, WAITS },
     { "GetSystemProperties", { ID, INCARNATION }, begin_properties, format_properties },
     { "ListSystems",
       { { "query", TEXT, 0 }, { "snapshot", BOOLEAN, 0 } },
       begin_list,
       format_systems },
     { "ForgetSystem", { ID, INCARNATION }, begin_forget, NULL },
-    { "OpenStdio", { { 0 } }, begin_open_stdio, NULL },
+    { "OpenStdio", { { 0 } }, begin_open_stdio, NULL, TAKES(LIMIT_TICKETS) },
     { "CreateProcess",
       { ID,
         INCARNATION,
@@ -501,8 +491,9 @@ static const struct method methods[] = {
         { "stdoutTicket", TEXT, 0 },
         { "stderrTicket", TEXT, 0 } },
       begin_process_create,
-      format_process },
-    { "WaitProcess", { ID, INCARNATION, PROCESS_ID }, begin_process_wait, format_exit },
+      format_process,
+      WAITS },
+    { "WaitProcess", { ID, INCARNATION, PROCESS_ID }, begin_process_wait, format_exit, WAITS },
     { "SignalProcess",
       { ID, INCARNATION, PROCESS_ID, { "signal", NUMBER, 1 } },
       begin_process_signal,
@@ -520,7 +511,8 @@ static const struct method methods[] = {
         { "filter", OBJECT, 0 },
         { "bookmarkMs", NUMBER, 0 } },
       subscribe_begin,
-      NULL },
+      NULL,
+      TAKES(LIMIT_STREAMS) },
 };
 
 static const struct method service_methods[] = {
@@ -561,6 +553,23 @@ static const struct method *look_up(struct connection *c, const char *full)
     return NULL;
 }
 
+/* Whether its user may have what the method takes; otherwise the call is answered: 0. */
+static int check_limits(struct connection *c, const struct method *m)
+{
+    hcs_error err = HCS_ERROR_INIT;
+
+    for (unsigned i = 0; i < N_LIMITS; i++) {
+        if (i != LIMIT_BYTES && !(m->takes & TAKES(i)))
+            continue;
+        if (account_check(c->account, (enum limit) i, &err) < 0) {
+            server_tell_refused(c->server->accounts.refused[i], "a call", err.text);
+            connection_reply_failure(c, &err);
+            return 0;
+        }
+    }
+    return 1;
+}
+
 void method_call(struct connection *c, struct varlink_message *message)
 {
     const char *full = json_string_value(json_object_get(message->json, "method"));
@@ -587,7 +596,7 @@ void method_call(struct connection *c, struct varlink_message *message)
     }
     if (!parameters)
         parameters = none = json_object();
-    if (check_parameters(c, m, parameters)) {
+    if (check_parameters(c, m, parameters) && check_limits(c, m)) {
         begin(c, m);
         m->begin(c, parameters, message);
     }

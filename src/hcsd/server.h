@@ -4,6 +4,8 @@
 
 #include <systemd/sd-event.h>
 
+#include "access.h"
+#include "account.h"
 #include "engine.h"
 #include "identity.h"
 #include "tcp.h"
@@ -28,14 +30,21 @@ struct server {
     int listen_fd;
     int null_fd;   /* /dev/null, for standard handles nobody gave */
     int activated; /* the socket is the service manager's */
+    int for_group; /* the socket is for the group that may use the service; one that a client or
+                      the manager made keeps its mode */
     char *socket_path;
     struct list connections;
     uint32_t n_connections;
-    int streams_wait; /* there are events that were queued and are not on their way yet */
-    uint32_t connections_max;
+    uint64_t last_connection; /* its number; they are counted from 1 */
+    struct access access;
+    struct accounts accounts;
+    int streams_wait;      /* there are events that were queued and are not on their way yet */
     uint64_t idle_exit_us; /* 0: stay */
-    uint64_t started_ns;
     char host_id[HOST_ID_SIZE];
+    uint64_t started_ns; /* realtime */
+    uint64_t started_monotonic_ns;
+    uint64_t gaps_told;     /* to all readers */
+    uint64_t events_missed; /* those in them */
     struct driver *drivers[2];
     size_t n_drivers;
     const char *no_namespaces;
@@ -58,8 +67,11 @@ struct connection {
     sd_event_source *io;
     sd_event_source *partial; /* the deadline of a half message */
     enum connection_kind kind;
-    char peer[32]; /* "of uid 0", for the log */
-    int closing;   /* when what waits has been sent */
+    uint64_t number;
+    char peer[32];           /* "of uid 0", for the log */
+    struct account *account; /* whose it is; NULL of a stranger */
+    uint64_t cost[N_LIMITS]; /* what of it is counted there */
+    int closing;             /* when what waits has been sent */
     int again; /* a message may wait in our own buffer: look without being woken by the client */
 
     const struct method *method; /* the call under way, or NULL */
@@ -68,6 +80,8 @@ struct connection {
     int back_fds[3]; /* our ends of pipes, to go with the answer; -1 */
     struct sub sub;
     int streaming;
+    uint64_t gaps;   /* that the stream was told */
+    uint64_t missed; /* events in them */
 
     int is_stranger;           /* over TCP, and has not shown the token */
     struct list stranger_link; /* of them */
@@ -76,6 +90,10 @@ struct connection {
     int draining;              /* it was refused, and what it still sends is thrown away */
     struct ticket *ticket;     /* OpenStdio was its last call */
 };
+
+/* Say in the log that somebody was refused, for the @count-th time, but not each time: whoever
+ * tries again and again shall not fill it. */
+void server_tell_refused(uint64_t count, const char *who, const char *why);
 
 /* listen.c */
 _must_use_ hcs_result listen_begin(struct server *s, const char *socket_path_opt, hcs_error *err);
@@ -87,6 +105,9 @@ void server_stop(struct server *s);
 void connection_new(struct server *s, os_socket take_fd, enum connection_kind kind);
 void connection_drop(struct connection *c);
 void connection_update(struct connection *c);
+
+/* Count the connection as one of @uid's. */
+_must_use_ hcs_result connection_enter(struct connection *c, uid_t uid, hcs_error *err);
 void connection_reply(struct connection *c, const json_t *parameters, int continues);
 void connection_reply_fds(struct connection *c, const json_t *parameters, const int *fds,
                           size_t n_fds);
@@ -108,7 +129,8 @@ void stranger_refuse(struct connection *c, const char *text);
 _must_use_ int stranger_drain(struct connection *c); /* 1: nothing more will come */
 
 /* ticket.c: connections that have become standard handles and wait for their program. */
-_must_use_ hcs_result ticket_new(struct server *s, struct ticket **out, hcs_error *err);
+_must_use_ hcs_result ticket_new(struct server *s, struct account *account, struct ticket **out,
+                                 hcs_error *err);
 const char *ticket_name(const struct ticket *t);
 void ticket_fill(struct ticket *t, os_socket take_fd);
 void ticket_drop(struct ticket *t);
@@ -120,6 +142,10 @@ _must_use_ os_socket ticket_take(struct server *s, const char *name);
 /* subscribe.c: the stream, and positions on the wire; NULL when out of memory. */
 void subscribe_begin(struct connection *c, const json_t *p, struct varlink_message *message);
 json_t *position_to_json(const struct server *s, const struct sub_position *at);
+
+/* status.c: what GetInfo and GetStatus answer; NULL when out of memory. */
+json_t *info_object(const struct server *s);
+json_t *status_object(const struct server *s);
 
 /* sink.c */
 extern const struct sub_sink connection_sink;

@@ -1,6 +1,7 @@
 /* sink.c - engine events to a Varlink stream: an envelope around bytes that were encoded once.
  * Users:   engine/sub.c, through struct sub_sink.  Loop thread only.
- * Promise: a stream that is not read holds at most STREAM_BUDGET and one event. */
+ * Promise: a stream that is not read holds at most STREAM_BUDGET and one event, less when its
+ * user has as much on its way as is allowed. */
 
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +15,10 @@ static struct connection *connection_of(struct sub *s)
 
 static int has_room(struct connection *c)
 {
-    return varlink_unsent(c->varlink) < STREAM_BUDGET;
+    size_t unsent = varlink_unsent(c->varlink);
+
+    /* also of a user who has too much on its way each stream may hold one event: it goes on */
+    return unsent == 0 || (unsent < STREAM_BUDGET && !account_is_full(c->account, LIMIT_BYTES));
 }
 
 static int send_pieces(struct connection *c, const char *prefix, const char *body, size_t length,
@@ -43,8 +47,14 @@ static int on_gap(struct sub *s, uint64_t first, uint64_t last)
     int n = snprintf(body, sizeof body, "{\"first\":%llu,\"last\":%llu}",
                      (unsigned long long) first, (unsigned long long) last);
 
-    return has_room(c) &&
-           send_pieces(c, "{\"parameters\":{\"gap\":", body, (size_t) n, "},\"continues\":true}");
+    if (!has_room(c) ||
+        !send_pieces(c, "{\"parameters\":{\"gap\":", body, (size_t) n, "},\"continues\":true}"))
+        return 0;
+    c->gaps++;
+    c->missed += last - first + 1;
+    c->server->gaps_told++;
+    c->server->events_missed += last - first + 1;
+    return 1;
 }
 
 /* {"ready":..} or {"bookmark":..}; 0: no memory. */

@@ -87,6 +87,7 @@ static const char *token_of(const json_t *call)
 void stranger_call(struct connection *c, const json_t *call_opt)
 {
     const char *token = call_opt ? token_of(call_opt) : NULL;
+    hcs_error err = HCS_ERROR_INIT;
     json_t *nothing;
 
     if (!token) {
@@ -96,6 +97,11 @@ void stranger_call(struct connection *c, const json_t *call_opt)
     }
     if (!tcp_token_is(&c->server->tcp, token)) {
         stranger_refuse(c, "the token is not that of this hcsd: read its token file again");
+        return;
+    }
+    if (connection_enter(c, ACCOUNT_TCP, &err) < 0) {
+        connection_reply_failure(c, &err);
+        c->closing = 1;
         return;
     }
     stranger_end(c);

@@ -48,13 +48,9 @@ int tcp_token_is(const struct tcp *t, const char *given)
     return different == 0;
 }
 
-/* Whoever tries again and again shall not fill the log: the first, the second, the fourth... */
 void tcp_refused(struct tcp *t, const char *why)
 {
-    t->refused++;
-    if ((t->refused & (t->refused - 1)) == 0)
-        log_line(LOG_LINE_WARNING, "a connection over TCP was refused: %s (%llu so far)", why,
-                 (unsigned long long) t->refused);
+    server_tell_refused(++t->refused, "a connection over TCP", why);
 }
 
 /* ---- listening ---- */
@@ -74,13 +70,6 @@ static int on_connection(sd_event_source *source, int fd, uint32_t revents, void
         log_line(LOG_LINE_ERROR, "no file descriptor is left for a new client");
     if (r <= 0)
         return 0;
-    if (s->n_connections >= s->connections_max) {
-        log_line(LOG_LINE_WARNING,
-                 "%u clients are connected, as many as are allowed: one more was turned away",
-                 s->n_connections);
-        socket_drop(&client);
-        return 0;
-    }
     connection_new(s, client, CONNECTION_TCP);
     return 0;
 }

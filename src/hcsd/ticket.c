@@ -18,6 +18,7 @@
 struct ticket {
     struct list link;
     struct server *server;
+    struct account *account;
     char name[2 * TICKET_BYTES + 1];
     os_socket fd; /* SOCKET_NONE until the answer with its name is on its way */
     sd_event_source *deadline;
@@ -33,6 +34,7 @@ void ticket_drop(struct ticket *t)
     socket_drop(&t->fd);
     list_remove(&t->link);
     t->server->n_tickets--;
+    account_change(t->account, LIMIT_TICKETS, 1, 0);
     free(t);
 }
 
@@ -50,7 +52,8 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *context)
     return 0;
 }
 
-hcs_result ticket_new(struct server *s, struct ticket **out, hcs_error *err)
+hcs_result ticket_new(struct server *s, struct account *account, struct ticket **out,
+                      hcs_error *err)
 {
     struct ticket *t;
     hcs_result r;
@@ -64,6 +67,8 @@ hcs_result ticket_new(struct server *s, struct ticket **out, hcs_error *err)
     if (!t)
         return fail(err, HCS_E_OUTOFMEMORY, "hcsd.ticket", "no memory");
     t->server = s;
+    t->account = account;
+    account_change(account, LIMIT_TICKETS, 0, 1);
     t->fd = SOCKET_NONE;
     list_append(&s->tickets, &t->link);
     s->n_tickets++;

@@ -47,6 +47,7 @@ struct backend {
     hcs_result (*host_open)(const char *rest_opt, hcs_host **out, hcs_error *err);
     void (*host_close)(hcs_host *host);
     hcs_result (*host_info)(hcs_host *host, char **out_document, hcs_error *err);
+    hcs_result (*host_status)(hcs_host *host, char **out_document, hcs_error *err);
     hcs_result (*host_enumerate)(hcs_host *host, const char *query_opt, char **out_document,
                                  hcs_error *err);
     hcs_result (*host_set_log_bytes)(hcs_host *host, size_t bytes, hcs_error *err);

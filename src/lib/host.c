@@ -99,6 +99,13 @@ hcs_result hcs_host_info(hcs_host *host, char **out_document, hcs_error *err)
     return host->backend->host_info(host, out_document, err);
 }
 
+hcs_result hcs_host_status(hcs_host *host, char **out_document, hcs_error *err)
+{
+    NEED(host, "hcs_host_status");
+    NEED(out_document, "hcs_host_status");
+    return host->backend->host_status(host, out_document, err);
+}
+
 hcs_result hcs_host_enumerate(hcs_host *host, const char *query_opt, char **out_document,
                               hcs_error *err)
 {

@@ -188,6 +188,12 @@ size_t varlink_partial(const struct varlink *v)
     return v->in_complete ? 0 : v->in.length - v->in_start;
 }
 
+size_t varlink_untaken(const struct varlink *v)
+{
+    assert(v);
+    return v->in.length - v->in_start;
+}
+
 int varlink_peer_closed(const struct varlink *v)
 {
     assert(v);

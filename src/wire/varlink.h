@@ -78,6 +78,9 @@ _must_use_ hcs_result varlink_send_pieces(struct varlink *v, const char *prefix,
 size_t varlink_unsent(const struct varlink *v);
 size_t varlink_partial(const struct varlink *v);
 
+/* Bytes that were received and not taken yet, of messages that are complete or not. */
+size_t varlink_untaken(const struct varlink *v);
+
 /* 1 when a complete message waits to be taken. */
 int varlink_ready(const struct varlink *v);
 

@@ -1052,6 +1052,27 @@ static void c72_the_exit_document_is_the_detail_of_the_event(void **state)
     assert_non_null(text);
 }
 
+static void c73_the_status_counts_systems_or_says_why_not(void **state)
+{
+    struct life *life = *state;
+    char *text = NULL;
+
+    if (is_over_hcs()) {
+        FAILS(hcs_host_status(host, &text, &err), HCS_E_WIN32_NOT_SUPPORTED);
+        assert_non_null(strstr(err.text, "hcs_host_info()"));
+        return;
+    }
+    OK(hcs_host_status(host, &text, &err));
+    assert_non_null(strstr(text, "\"running\":1"));
+    hcs_string_free(text);
+    OK(hcs_system_terminate(life->system, NULL, &err));
+    OK(hcs_host_status(host, &text, &err));
+    assert_non_null(strstr(text, "\"running\":0"));
+    hcs_string_free(text);
+    FAILS(hcs_host_status(NULL, &text, &err), HCS_E_POINTER);
+    FAILS(hcs_host_status(host, NULL, &err), HCS_E_POINTER);
+}
+
 static int connect_host(void **state)
 {
     (void) state;
@@ -1121,6 +1142,7 @@ int main(int argc, char **argv)
         CREATED(c70_properties_tell_state_and_exit),
         CREATED(c71_enumeration_honours_its_query),
         RUNNING(c72_the_exit_document_is_the_detail_of_the_event),
+        RUNNING(c73_the_status_counts_systems_or_says_why_not),
         RUNNING(c80_a_stream_of_a_handle_still_tells_an_exit_that_has_been),
         CREATED(c81_a_stream_of_a_handle_never_tells_of_a_later_system),
     };

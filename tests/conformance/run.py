@@ -61,7 +61,7 @@ with tempfile.TemporaryDirectory(prefix="hcs-conformance-") as root:
     token = pathlib.Path(root, "token")
     tcp = ["--tcp", "127.0.0.1:0", "--token-file", str(token)] if over_tcp else []
     wrapper = os.environ.get("HCS_TEST_WRAPPER", "").split()
-    service = subprocess.Popen([*wrapper, hcsd, "--socket", str(sock), "--driver", "fake" if driver == "fake" else "oci",
+    service = subprocess.Popen([*wrapper, hcsd, "--socket", str(sock), "--group", "", "--driver", "fake" if driver == "fake" else "oci",
                                 *tcp], env=env)
     end = time.monotonic() + 60
     while True:

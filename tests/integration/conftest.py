@@ -80,6 +80,8 @@ class Service:
             self.start(*args)
 
     def start(self, *args):
+        if "--group" not in args:
+            args = ("--group", "", *args)  # whether or not this machine has the group hcs
         self.log = open(self.root / "hcsd.log", "ab")
         self.process = subprocess.Popen([*WRAPPER, HCSD, "--socket", str(self.socket), *args], env=self.env,
                                         stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)

@@ -15,10 +15,10 @@ def small(place, request):
     """A service whose state is on a file system of 512 KB."""
     root = place / request.node.name.replace("[", "-")[-40:].strip("]")
     state = root / "state"
-    state.mkdir(parents=True)
+    state.mkdir(mode=0o700, parents=True)
     if os.geteuid() != 0:
         pytest.skip("needs root to mount a small file system")
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "none", state]).returncode != 0:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k,mode=700", "none", state]).returncode != 0:
         pytest.skip("this machine does not let us mount")
     s = Service(root)
     yield s

@@ -178,6 +178,15 @@ hcs_result cc_host_list(struct cc_host *host, const char *query_opt, char **out,
     return HCS_OK;
 }
 
+hcs_result cc_host_status(hcs_host *handle, char **out_document, hcs_error *err)
+{
+    (void) out_document;
+    return fail(err, HCS_E_WIN32_NOT_SUPPORTED, "computecore.status",
+                "%s tells nothing of the kind: hcs_host_info() has what HCS says of itself, and "
+                "hcs_host_enumerate() its systems",
+                cc_host_of(handle)->library);
+}
+
 hcs_result cc_host_enumerate(hcs_host *host, const char *query_opt, char **out_document,
                              hcs_error *err)
 {

@@ -241,6 +241,7 @@ static inline struct cc_op *cc_op_of(const hcs_op *op)
 hcs_result cc_host_open(const char *path_opt, hcs_host **out, hcs_error *err);
 void cc_host_close(hcs_host *host);
 hcs_result cc_host_info(hcs_host *host, char **out_document, hcs_error *err);
+hcs_result cc_host_status(hcs_host *host, char **out_document, hcs_error *err);
 hcs_result cc_host_enumerate(hcs_host *host, const char *query_opt, char **out_document,
                              hcs_error *err);
 hcs_result cc_host_set_log_bytes(hcs_host *host, size_t bytes, hcs_error *err);

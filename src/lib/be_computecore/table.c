@@ -8,6 +8,7 @@ const struct backend computecore_backend = {
     .host_open = cc_host_open,
     .host_close = cc_host_close,
     .host_info = cc_host_info,
+    .host_status = cc_host_status,
     .host_enumerate = cc_host_enumerate,
     .host_set_log_bytes = cc_host_set_log_bytes,
     .system_create = cc_system_create,

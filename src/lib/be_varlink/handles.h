@@ -213,6 +213,7 @@ static inline struct vl_op *vl_op_of(const hcs_op *op)
 hcs_result vl_host_open(const char *address_opt, hcs_host **out, hcs_error *err);
 void vl_host_close(hcs_host *host);
 hcs_result vl_host_info(hcs_host *host, char **out_document, hcs_error *err);
+hcs_result vl_host_status(hcs_host *host, char **out_document, hcs_error *err);
 hcs_result vl_host_enumerate(hcs_host *host, const char *query_opt, char **out_document,
                              hcs_error *err);
 hcs_result vl_host_set_log_bytes(hcs_host *host, size_t bytes, hcs_error *err);

@@ -124,17 +124,28 @@ void vl_host_close(hcs_host *host)
     vl_host_unref(vl_host_of(host));
 }
 
-hcs_result vl_host_info(hcs_host *host, char **out_document, hcs_error *err)
+/* The one object that the service answers a method with that takes nothing. */
+static hcs_result ask(hcs_host *host, const char *method, const char *name, char **out_document,
+                      hcs_error *err)
 {
     _cleanup_(varlink_message_done) struct varlink_message reply;
     hcs_result r;
 
     varlink_message_init(&reply);
-    r = call_make(vl_host_of(host), INTERFACE "GetInfo", json_object(), NULL, 0, NO_DEADLINE,
-                  &reply, err);
+    r = call_make(vl_host_of(host), method, json_object(), NULL, 0, NO_DEADLINE, &reply, err);
     if (r < 0)
         return r;
-    return call_document(&reply, "info", out_document, err);
+    return call_document(&reply, name, out_document, err);
+}
+
+hcs_result vl_host_info(hcs_host *host, char **out_document, hcs_error *err)
+{
+    return ask(host, INTERFACE "GetInfo", "info", out_document, err);
+}
+
+hcs_result vl_host_status(hcs_host *host, char **out_document, hcs_error *err)
+{
+    return ask(host, INTERFACE "GetStatus", "status", out_document, err);
 }
 
 hcs_result vl_host_enumerate(hcs_host *host, const char *query_opt, char **out_document,

@@ -8,6 +8,7 @@ const struct backend varlink_backend = {
     .host_open = vl_host_open,
     .host_close = vl_host_close,
     .host_info = vl_host_info,
+    .host_status = vl_host_status,
     .host_enumerate = vl_host_enumerate,
     .host_set_log_bytes = vl_host_set_log_bytes,
     .system_create = vl_system_create,

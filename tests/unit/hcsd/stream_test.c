@@ -54,7 +54,8 @@ static int set_up(void **state)
     assert_non_null(mkdtemp(f->dir));
     assert_true(sd_event_new(&s->loop) >= 0);
     s->listen_fd = -1;
-    s->connections_max = 1000;
+    s->access.owner = geteuid();
+    accounts_init(&s->accounts, geteuid(), 1000, 0);
     s->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     strcpy(s->host_id, "0123456789abcdef0123456789abcdef");
     list_init(&s->connections);

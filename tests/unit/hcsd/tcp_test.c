@@ -55,7 +55,7 @@ static int set_up_with(void **state, uint64_t patience_us, uint64_t ticket_us)
     snprintf(f->token_file, sizeof f->token_file, "%s/token", f->dir);
     assert_true(sd_event_new(&s->loop) >= 0);
     s->listen_fd = -1;
-    s->connections_max = 1000;
+    accounts_init(&s->accounts, geteuid(), 1000, TICKETS);
     s->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     s->ticket_us = ticket_us;
     s->tickets_max = TICKETS;
@@ -683,10 +683,35 @@ static void one_ticket_too_many_is_refused_and_the_connection_goes_on(void **sta
     one_more = friend(f);
     call(one_more, "OpenStdio", "{}");
     hear_failure(f, one_more, "HCS_E_WIN32_BUSY", text);
-    assert_non_null(strstr(text, "16 connections"));
+    assert_non_null(strstr(text, "16 standard handles that wait"));
     taken = ticket_take(&f->server, ticket);
     socket_drop(&taken);
     open_stdio(f, one_more, ticket);
+}
+
+static void clients_over_tcp_have_a_share_together(void **state)
+{
+    struct fixture *f = *state;
+    struct accounts *all = &f->server.accounts;
+    os_socket one_more;
+    char text[512];
+
+    all->limit[LIMIT_CONNECTIONS] = 1; /* they are privileged: 4 */
+    for (size_t i = 0; i < 4; i++)
+        friend(f);
+    one_more = client(f);
+    authenticate(one_more, f->token);
+    hear_failure(f, one_more, "HCS_E_WIN32_BUSY", text);
+    assert_non_null(strstr(text, "clients over TCP have 4 connections and may have 4"));
+    hear_end(f, one_more);
+    assert_int_equal(all->refused[LIMIT_CONNECTIONS], 1);
+    assert_int_equal(refused(f), 0); /* it had the token */
+    socket_drop(&f->clients[0]);
+    UNTIL(f, list_first(&all->list, struct account, link)->used[LIMIT_CONNECTIONS] == 3);
+    friend(f);
+    for (size_t i = 0; i < f->n_clients; i++)
+        socket_drop(&f->clients[i]);
+    UNTIL(f, list_is_empty(&all->list));
 }
 
 static void a_ticket_whose_client_has_gone_is_free_at_once(void **state)
@@ -788,6 +813,7 @@ int main(void)
         TEST(a_ticket_is_the_connection_itself_and_used_once),
         TEST(a_ticket_that_nobody_names_is_closed),
         TEST(one_ticket_too_many_is_refused_and_the_connection_goes_on),
+        TEST(clients_over_tcp_have_a_share_together),
         TEST(a_ticket_whose_client_has_gone_is_free_at_once),
         TEST(bytes_sent_before_the_ticket_came_are_refused),
         TEST(a_process_that_cannot_be_created_closes_what_its_tickets_name),
