@@ -113,6 +113,18 @@ static void event_again(struct vl_stream *s, hcs_event *e)
                        &s->detail);
 }
 
+/* Whether it is before the moment that the user wants to begin with.  The service says so itself, but
+ * not any more when it is asked to go on after an event that was before that moment, too. */
+static bool is_too_early(struct vl_stream *s, const hcs_event *e)
+{
+    if (e->kind == HCS_EVENT_GAP || s->since_ns == 0)
+        return false;
+    if (e->realtime_ns < s->since_ns)
+        return true;
+    s->since_ns = 0;
+    return false;
+}
+
 /* What an event of the log means for the stream. */
 static void event_note(struct vl_stream *s, const hcs_event *e)
 {
@@ -180,6 +192,8 @@ static hcs_result answer_view(struct vl_stream *s, hcs_event *e, hcs_error *err)
         if (r < 0)
             return r;
         event_note(s, e);
+        if (is_too_early(s, e))
+            return 0;
         place_stamp(s, e);
         return 1;
     }

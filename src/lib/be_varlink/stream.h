@@ -37,6 +37,7 @@ struct vl_stream {
     json_t *request;      /* parameters of Subscribe, but for where to begin */
     json_t *begin;        /* and where, for the first time */
     bool bookmarks;       /* wanted by the user: he is told */
+    uint64_t since_ns;    /* HCS_FROM_TIME, until its first event has come */
 
     /* A stream of a system that is being created has not subscribed yet: */
     struct vl_op *creation; /* counted; NULL: it has */

@@ -69,6 +69,7 @@ static hcs_result begin_make(struct vl_stream *s, const hcs_stream_options *o, c
         return put_cursor(s->begin, o->cursor, err);
     r = put(s->begin, "from", json_string(o->from == HCS_FROM_NOW ? now_word : words[o->from]),
             err);
+    s->since_ns = o->since_ns;
     if (r >= 0 && o->from == HCS_FROM_TIME)
         r = put_number(s->begin, "since", o->since_ns, err);
     if (r >= 0 && o->from == HCS_FROM_LAST)

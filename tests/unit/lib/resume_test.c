@@ -674,6 +674,29 @@ static void another_log_is_gone_over_to(void **state)
     hcs_stream_close(stream);
 }
 
+/* The service does not know any more what the stream was opened with. */
+static void what_is_before_since_is_not_told_after_a_reconnect(void **state)
+{
+    hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
+    hcs_event event = HCS_EVENT_INIT;
+    hcs_stream *stream;
+
+    (void) state;
+    options.from = HCS_FROM_TIME;
+    options.since_ns = 6; /* the events of the script are of 5 */
+    options.flags = HCS_STREAM_RECONNECT;
+    stream = stream_opened(&options);
+    SCRIPT(script.n_events = 2);
+    service_hang_up(&service);
+    expect_kind(stream, HCS_EVENT_SERVICE_DISCONNECT);
+    expect_kind(stream, HCS_EVENT_SERVICE_RECONNECTED);
+    say("{\"gap\":{\"first\":3,\"last\":4}}");
+    event = next(stream);
+    assert_int_equal(event.kind, HCS_EVENT_GAP);
+    expect_cursor(stream, "hcs1." LOG ".4");
+    hcs_stream_close(stream);
+}
+
 static hcs_stream *stream_of_one(const char *id)
 {
     hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
@@ -792,6 +815,7 @@ int main(void)
         T(a_service_that_is_full_is_asked_again_and_one_that_refuses_ends_it),
         T(nonsense_ends_it_and_is_not_asked_for_again),
         T(another_log_is_gone_over_to),
+        T(what_is_before_since_is_not_told_after_a_reconnect),
         T(the_same_incarnation_is_asked_for_again),
         T(after_the_exit_nothing_is_tried_again),
         T(end_from_another_thread_while_the_service_is_away),
