@@ -113,8 +113,8 @@ static void event_again(struct vl_stream *s, hcs_event *e)
                        &s->detail);
 }
 
-/* Whether it is before the moment that the user wants to begin with.  The service says so itself, but
- * not any more when it is asked to go on after an event that was before that moment, too. */
+/* Whether it is before the moment that the user wants to begin with.  The service says so itself,
+ * but not any more when it is asked to go on after an event that was before that moment, too. */
 static bool is_too_early(struct vl_stream *s, const hcs_event *e)
 {
     if (e->kind == HCS_EVENT_GAP || s->since_ns == 0)
