@@ -149,6 +149,13 @@ typedef struct hcs_event {
 HCS_API const char *hcs_event_kind_name(hcs_event_kind kind);
 
 /**
+ * What has happened when an event of this kind comes: "a process of the system has exited".
+ *
+ * Returns: borrowed for ever; NULL for a kind this library does not know.
+ */
+HCS_API const char *hcs_event_kind_meaning(hcs_event_kind kind);
+
+/**
  * The kind of a name, as hcs_event_kind_name() gives it; capitals and small letters are the same.
  *
  * Errors: HCS_E_WIN32_NOT_FOUND no kind has this name

@@ -264,7 +264,11 @@ static void kinds_are_found_by_their_names(void **state)
     for (size_t i = 0; i < n_event_rows; i++) {
         assert_int_equal(hcs_event_kind_from_name(event_rows[i].name, &kind), HCS_OK);
         assert_int_equal(kind, event_rows[i].kind);
+        assert_true(strlen(hcs_event_kind_meaning(kind)) > 10);
     }
+    assert_string_equal(hcs_event_kind_meaning(HCS_EVENT_PROCESS_EXITED),
+                        "a process of the system has exited");
+    assert_null(hcs_event_kind_meaning(0));
     assert_int_equal(hcs_event_kind_from_name("processexited", &kind), HCS_OK);
     assert_int_equal(kind, HCS_EVENT_PROCESS_EXITED);
     assert_int_equal(hcs_event_kind_from_name("ProcessExite", &kind), HCS_E_WIN32_NOT_FOUND);
