@@ -45,7 +45,8 @@ def tables(errors, events):
     print("const struct event_row event_rows[] = {")
     for r in rows(events):
         ends = {"yes": 1, "no": 0}[r["ends"]]
-        print(f"    {{ HCS_EVENT_{r['constant']}, {r['kind']}u, {quoted(r['name'])}, {ends} }},")
+        print(f"    {{ HCS_EVENT_{r['constant']}, {r['kind']}u, {quoted(r['name'])}, {ends},\n"
+              f"      {quoted(r['fires when'])} }},")
     print("};\nconst size_t n_event_rows = sizeof event_rows / sizeof event_rows[0];")
 
 

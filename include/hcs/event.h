@@ -34,8 +34,10 @@ enum {
     HCS_EVENT_SYSTEM_PAUSED = 0x4C480003,
     HCS_EVENT_SYSTEM_RESUMED = 0x4C480004,
     HCS_EVENT_PROCESS_STARTED = 0x4C480010,
-    HCS_EVENT_GAP = 0x4C480100, /* events the log no longer has; how many is exact */
-    HCS_EVENT_END = 0x4C480101  /* the last event of a stream; says why */
+    HCS_EVENT_GAP = 0x4C480100,                /* events the log no longer has; how many is exact */
+    HCS_EVENT_END = 0x4C480101,                /* the last event of a stream; says why */
+    HCS_EVENT_BOOKMARK = 0x4C480102,           /* nothing happened, but the cursor moved */
+    HCS_EVENT_SERVICE_RECONNECTED = 0x4C480103 /* a stream goes on where it was cut */
 };
 
 /* How something ended. */
@@ -110,7 +112,8 @@ enum {
 typedef struct hcs_event {
     uint32_t size; /* sizeof(hcs_event), set by HCS_EVENT_INIT */
     hcs_event_kind kind;
-    uint64_t sequence;       /* number of the event on its host; 0 for END and SERVICE_DISCONNECT
+    uint64_t sequence;       /* number of the event on its host; of a BOOKMARK the number it stands
+                              * behind; 0 for END, SERVICE_RECONNECTED and a SERVICE_DISCONNECT
                               * that the library itself noticed.  Over computecore: number of the
                               * event on its handle */
     uint64_t realtime_ns;    /* wall clock of the host when the event got its number */
@@ -124,11 +127,17 @@ typedef struct hcs_event {
     const char *detail;    /* the service's JSON document, byte for byte; "" when it gave none */
     size_t detail_length;  /* bytes, without the terminating NUL */
     uint32_t detail_flags; /* HCS_DETAIL_; from hcsd never LOSSY or TRUNCATED */
+    /* Where the number is one: "" where the service does not say, over computecore, and for what
+     * has sequence 0. */
+    const char *host_id; /* of the machine: 32 hexadecimal digits */
+    const char *log_id;  /* of the log that counts: numbers of two logs say nothing to each other */
+    const char *boot_id; /* monotonic_ns of two events compare only when these are equal */
 } hcs_event;
 
 #define HCS_EVENT_INIT                                                                             \
     {                                                                                              \
-        sizeof(hcs_event), 0, 0, 0, 0, { "", 0, "", "", "" }, 0, 0, HCS_EXIT_INIT, 0, 0, "", 0, 0  \
+        sizeof(hcs_event), 0, 0, 0, 0, { "", 0, "", "", "" }, 0, 0, HCS_EXIT_INIT, 0, 0, "", 0, 0, \
+            "", "", ""                                                                             \
     }
 
 /**
@@ -138,6 +147,20 @@ typedef struct hcs_event {
  * Returns: borrowed for ever; NULL for a kind this library does not know.
  */
 HCS_API const char *hcs_event_kind_name(hcs_event_kind kind);
+
+/**
+ * What has happened when an event of this kind comes: "a process of the system has exited".
+ *
+ * Returns: borrowed for ever; NULL for a kind this library does not know.
+ */
+HCS_API const char *hcs_event_kind_meaning(hcs_event_kind kind);
+
+/**
+ * The kind of a name, as hcs_event_kind_name() gives it; capitals and small letters are the same.
+ *
+ * Errors: HCS_E_WIN32_NOT_FOUND no kind has this name
+ */
+HCS_API HCS_MUST_USE hcs_result hcs_event_kind_from_name(const char *name, hcs_event_kind *out);
 
 /**
  * An exit report in words: "code 42", "signal 11 (SEGV)", "shut down by client",

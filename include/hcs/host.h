@@ -23,6 +23,9 @@ typedef int hcs_pollable;
 
 typedef struct hcs_host hcs_host;
 
+/* Room for a position in the log as text (stream.h), with the NUL. */
+#define HCS_CURSOR_SIZE 64
+
 /**
  * Open a host.
  *
@@ -98,6 +101,22 @@ HCS_API HCS_MUST_USE hcs_result hcs_host_status(hcs_host *host, char **out_docum
  */
 HCS_API HCS_MUST_USE hcs_result hcs_host_enumerate(hcs_host *host, const char *query_opt,
                                                    char **out_document, hcs_error *err);
+
+/**
+ * List compute systems, and where in the log that list stands: what happened up to @cursor is in
+ * the list, and all that comes after it is not.  A stream that begins there (HCS_FROM_CURSOR) goes
+ * on from the list without a hole and without telling anything twice.
+ *
+ * @query_opt and @out_document are those of hcs_host_enumerate().
+ *
+ * Owner:  @out_document is yours; hcs_string_free().  @cursor is filled.
+ * Blocks: until the service has answered, which is after what it is writing down is durable.
+ * Errors: those of hcs_host_enumerate() · HCS_E_WIN32_NOT_SUPPORTED over computecore, which has no
+ *         log that a list could stand in, or the service is older and keeps no positions
+ */
+HCS_API HCS_MUST_USE hcs_result hcs_host_snapshot(hcs_host *host, const char *query_opt,
+                                                  char **out_document, char cursor[HCS_CURSOR_SIZE],
+                                                  hcs_error *err);
 
 /**
  * Set how many bytes of events the handles of this host may keep in memory, each: those that are

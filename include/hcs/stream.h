@@ -8,6 +8,10 @@
  *   - numbers count the events of one handle, 1, 2, ...; streams of one handle see the same ones.
  *     HCS_FROM_BEGINNING means from the opening of the handle; HCS_FROM_AFTER is for streams of a
  *     handle only, elsewhere HCS_E_WIN32_NOT_SUPPORTED;
+ *   - a filter is applied by the library.  HCS_STREAM_NO_FOLLOW ends when everything that was told
+ *     has been read.  The other options need a log that outlives its readers:
+ *     HCS_FROM_CURSOR, HCS_FROM_TIME, HCS_FROM_LAST, until_ns, bookmark_ms and
+ *     HCS_STREAM_RECONNECT are HCS_E_WIN32_NOT_SUPPORTED, and so is hcs_stream_cursor();
  *   - kinds are HCS's alone and as HCS gives them: no event of a creation or a start is made up.
  *     The end of a process is in the streams of the system's handle that it was created by;
  *   - an end that HCS told nobody, or before the handle was opened, is found by asking and told
@@ -37,7 +41,50 @@ typedef uint32_t hcs_stream_from;
 enum {
     HCS_FROM_NOW = 0,       /* events that get their number after the stream is open */
     HCS_FROM_BEGINNING = 1, /* everything the log still has */
-    HCS_FROM_AFTER = 2      /* after the event numbered `after` */
+    HCS_FROM_AFTER = 2,     /* after the event numbered `after` */
+    HCS_FROM_CURSOR = 3,    /* where `cursor` stands, see below */
+    HCS_FROM_TIME = 4,      /* the first event, by its number, of `since_ns` or later */
+    HCS_FROM_LAST = 5       /* the newest `last` events that match the filter, and on from there */
+};
+
+/* A cursor is a position in one log, as text: "hcs1.", the log's id (32 hexadecimal digits in
+ * small letters), ".", and the number of the event it stands behind, in decimal.  It stays good
+ * over restarts of the service and of the machine, and any program may keep it.
+ *
+ * A stream that begins at a cursor goes on behind it.  What the log no longer has is one
+ * HCS_EVENT_GAP with the exact numbers.  When the service had to begin a new log meanwhile, and
+ * knows where the old one ended, the stream begins with an HCS_EVENT_GAP of what was in the old log
+ * behind the cursor, and goes on with the first event of the new one; when it does not know, the
+ * cursor is refused: HCS_E_WIN32_NOT_FOUND, and the text names both logs and the oldest position
+ * that can be had. */
+
+/* What a stream shall tell.  Every part that is given must match; of a list any item.
+ * HCS_EVENT_GAP, END, BOOKMARK, SERVICE_DISCONNECT and SERVICE_RECONNECTED come whatever the filter
+ * is.  At most 64 items in a list. */
+typedef struct hcs_event_filter {
+    uint32_t size; /* sizeof(hcs_event_filter), set by HCS_EVENT_FILTER_INIT */
+    const hcs_event_kind *kinds;
+    size_t n_kinds; /* 0: any kind */
+    const char *const *ids;
+    size_t n_ids; /* 0: any system.  An id, or a pattern with * and ? */
+    const char *const *owners;
+    size_t n_owners;  /* 0: any owner.  As ids */
+    const char *exit; /* NULL: with an exit report or without.  Else only events with a report:
+                       * "0" to "4294967295" that code; "nonzero" a code that is not 0, a signal, or
+                       * a system that ended in failure or otherwise than gracefully; "signal",
+                       * "signal:9"; "unknown" nobody knows how it ended */
+} hcs_event_filter;
+
+#define HCS_EVENT_FILTER_INIT                                                                      \
+    {                                                                                              \
+        sizeof(hcs_event_filter), NULL, 0, NULL, 0, NULL, 0, NULL                                  \
+    }
+
+/* Flags of a stream. */
+enum {
+    HCS_STREAM_RECONNECT = 1, /* go on when the service went away and came again, see below */
+    HCS_STREAM_NO_FOLLOW = 2  /* end with what there is when the stream is opened: the reason of
+                               * HCS_EVENT_END is "no more events" */
 };
 
 typedef struct hcs_stream_options {
@@ -45,23 +92,51 @@ typedef struct hcs_stream_options {
     hcs_stream_from from;
     uint64_t after;        /* HCS_FROM_AFTER */
     const char *system_id; /* one system only; NULL for the whole host */
+    const char *cursor;    /* HCS_FROM_CURSOR */
+    uint64_t since_ns;     /* HCS_FROM_TIME: wall clock, ns since 1970 */
+    uint64_t last;         /* HCS_FROM_LAST: 1 or more */
+    uint64_t until_ns; /* 0: none.  End before the first event that is later than this by the wall
+                        * clock, once that moment has passed: the reason is "until" */
+    uint32_t flags;    /* HCS_STREAM_ */
+    uint32_t bookmark_ms; /* 0: none.  An HCS_EVENT_BOOKMARK at least this often (100 or more), also
+                           * when nothing happens or nothing matches: the cursor moves on, so that
+                           * what was filtered out is not looked at again, and a reader sees that
+                           * the service lives */
+    const hcs_event_filter *filter; /* NULL: everything */
 } hcs_stream_options;
 
 #define HCS_STREAM_OPTIONS_INIT                                                                    \
     {                                                                                              \
-        sizeof(hcs_stream_options), HCS_FROM_NOW, 0, NULL                                          \
+        sizeof(hcs_stream_options), HCS_FROM_NOW, 0, NULL, NULL, 0, 0, 0, 0, 0, NULL               \
     }
+
+/* HCS_STREAM_RECONNECT: when the service goes away the stream says HCS_EVENT_SERVICE_DISCONNECT
+ * and lives on.  It tries again after 50 ms, then after twice as long each time up to 5 s, with
+ * some chance in it so that readers do not all come at once, and starts a service where
+ * hcs_host_open() would.  Once it has its place again it says HCS_EVENT_SERVICE_RECONNECTED, with
+ * {"Attempts":n} as its detail, and goes on behind the event that hcs_stream_next() gave last: no
+ * event is told twice, none is left out but by an HCS_EVENT_GAP.
+ *   - The work is done inside hcs_stream_next(); the pollable becomes readable when it is due.
+ *   - A stream of one system goes on with the same incarnation of it, and ends when that has been
+ *     forgotten meanwhile.  After its HCS_EVENT_SYSTEM_EXITED nothing is tried again: it ends.
+ *   - A service that came back and refuses the place (a cursor of a log that is gone) ends the
+ *     stream with that as the reason, and so does one that answers what makes no sense.
+ * Opening a stream is not tried again: it fails as without the flag. */
 
 /**
  * Open a stream.  When the call returns the position is taken: whatever happens from
  * then on will be in the stream.
  *
- * A stream of one system ends (HCS_EVENT_END) after that system's HCS_EVENT_SYSTEM_EXITED.
- * A stream of the host ends when it is closed or the service goes away.
+ * A stream of one system ends (HCS_EVENT_END) after that system's HCS_EVENT_SYSTEM_EXITED, also
+ * when a filter leaves that out.  A stream of the host ends when it is closed, when the service
+ * goes away (unless HCS_STREAM_RECONNECT), or as its options say.
  *
- * Owner:  @out is yours; hcs_stream_close().  @options_opt is copied.
+ * Owner:  @out is yours; hcs_stream_close().  @options_opt is copied, with all it points to.
  * Errors: HCS_E_SYSTEM_NOT_FOUND the service knows no such system, or was made to forget it ·
- *         HCS_E_INVALIDARG · HCS_E_SERVICE_DISCONNECT
+ *         HCS_E_INVALIDARG an option, named in the text; of a cursor the place in it, and what is
+ *         expected there · HCS_E_WIN32_INSUFFICIENT_BUFFER an item of the filter is longer than 256
+ *         bytes · HCS_E_WIN32_NOT_FOUND the cursor is of a log that is gone ·
+ *         HCS_E_WIN32_NOT_SUPPORTED over computecore, see above · HCS_E_SERVICE_DISCONNECT
  */
 HCS_API HCS_MUST_USE hcs_result hcs_stream_open(hcs_host *host,
                                                 const hcs_stream_options *options_opt,
@@ -109,14 +184,35 @@ HCS_API hcs_pollable hcs_stream_pollable(const hcs_stream *stream);
  * HCS_EVENT_SERVICE_DISCONNECT.  The last event of every stream is HCS_EVENT_END, with
  * {"Reason":...} as its detail.
  *
- * Owner:  the strings of @out are borrowed until the next call on @stream.
+ * Owner:  the strings of @out are borrowed until the next call of this function on @stream.
  * Thread: one reader at a time; a second one gets HCS_E_WIN32_BUSY.
  *         hcs_stream_end() may come from any thread.
- * Blocks: up to @timeout_ms (0 never, -1 for ever).
+ * Blocks: up to @timeout_ms (0 never, -1 for ever).  With HCS_STREAM_RECONNECT, while the service
+ *         is away, it may take as long as connecting does, which is nothing but while somebody
+ *         else is just starting the service: at most 10 s.
  * Errors: HCS_E_OPERATION_TIMEOUT nothing yet · HCS_E_WIN32_NO_MORE_ITEMS after HCS_EVENT_END
  */
 HCS_API HCS_MUST_USE hcs_result hcs_stream_next(hcs_stream *stream, int timeout_ms, hcs_event *out,
                                                 hcs_error *err);
+
+/**
+ * Write the cursor of a stream into @buffer: the position behind the event that hcs_stream_next()
+ * gave last, or further on when what lies between is left out by the filter; before the first
+ * event, where the stream began.  HCS_FROM_CURSOR goes on from there, so a program that keeps the
+ * cursor after it has dealt with an event misses nothing; what it had dealt with but not kept comes
+ * again.
+ *
+ * @size is at least HCS_CURSOR_SIZE.  The cursor of a stream that has ended is that of its last
+ * event.
+ *
+ * Thread: any; while another thread is in hcs_stream_next() it may be that of before or after.
+ * Blocks: never.
+ * Errors: HCS_E_INVALIDARG @size · HCS_E_OPERATION_PENDING the stream was opened while its system
+ *         was being created, and has not begun · HCS_E_WIN32_NOT_SUPPORTED over computecore, or the
+ *         service is older and its log has no id
+ */
+HCS_API HCS_MUST_USE hcs_result hcs_stream_cursor(const hcs_stream *stream, char *buffer,
+                                                  size_t size, hcs_error *err);
 
 /**
  * End a stream from any thread: a reader that waits in hcs_stream_next() gets

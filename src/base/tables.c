@@ -99,3 +99,24 @@ const char *hcs_event_kind_name(hcs_event_kind kind)
             return event_rows[i].name;
     return NULL;
 }
+
+const char *hcs_event_kind_meaning(hcs_event_kind kind)
+{
+    for (size_t i = 0; i < n_event_rows; i++)
+        if (event_rows[i].kind == kind)
+            return event_rows[i].meaning;
+    return NULL;
+}
+
+hcs_result hcs_event_kind_from_name(const char *name, hcs_event_kind *out)
+{
+    if (!name || !out)
+        return HCS_E_POINTER;
+    for (size_t i = 0; i < n_event_rows; i++) {
+        if (strcasecmp(event_rows[i].name, name) == 0) {
+            *out = event_rows[i].kind;
+            return HCS_OK;
+        }
+    }
+    return HCS_E_WIN32_NOT_FOUND;
+}

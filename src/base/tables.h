@@ -20,6 +20,7 @@ struct event_row {
     uint32_t number; /* as typed in events.tsv; a test compares it with `kind` */
     const char *name;
     int ends;
+    const char *meaning;
 };
 
 extern const struct error_row error_rows[];

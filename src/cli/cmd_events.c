@@ -1,109 +1,103 @@
 /* cmd_events.c - hcs events: follow what happens, as a person or a program reads it.
  *
  * For one id the service follows the system.  For several, hcs reads the stream of the host and
- * picks, so that events come in the order of their numbers; it ends when the last of them has
- * ended.
+ * picks (several.c).
  */
 #include <string.h>
-#include <time.h>
 
 #include "cli.h"
+#include "cursor_file.h"
+#include "lines.h"
 #include "machine.h"
+#include "moment.h"
 #include "output.h"
+#include "pick.h"
 #include "report.h"
+#include "several.h"
 
-enum { WIDTH_TIME = 21, WIDTH_SEQUENCE = 8, WIDTH_ID = 20, WIDTH_NAME = 21 };
+#define BATCH_MAX 256    /* events until the cursor is kept, when they do not stop coming */
+#define BOOKMARK_MS 1000 /* how often the cursor moves over what is not shown */
 
 static const char text[] =
-    "Events are shown as they happen, until Ctrl-C; with ids, until those systems have ended.\n"
-    "With --format json each event is one JSON object on a line of its own, with the service's\n"
-    "document as its detail.  Numbers of one host are dense: what is missing is told as a gap.\n"
+    "Events are shown as they happen, until Ctrl-C; with ids, until those systems\n"
+    "have ended.  Numbers of one host are dense: what is missing is told as a gap.\n"
+    "\n"
+    "TIME  " MOMENT_FORMS "\n"
+    "      (+10m is ahead)\n"
+    "\n"
+    "KEY   kind=NAME or its number, id=ID, owner=OWNER (both may have * and ?),\n"
+    "      exit=CODE, nonzero, signal, signal:N or unknown.  Of one key any must\n"
+    "      match, of several keys all: kind=ProcessExited,SystemExited,owner=me\n"
+    "\n"
+    "A CURSOR is a place in the log, as --format json shows it with each event.\n"
+    "With --cursor-file nothing is shown again that the run before has shown, and\n"
+    "what happened in between is not left out.\n"
+    "\n"
+    "With --format json each event is one JSON object on a line of its own, with the\n"
+    "service's document as its detail.  A TEMPLATE has {{.FIELD}}, {{json .FIELD}}\n"
+    "and {{json .}}; hcs(1) lists the fields.\n"
+    "\n"
     "The exit status is 1 when the service went away.\n"
     "\n"
     "Examples:\n"
     "  hcs events\n"
     "  hcs events --all web\n"
+    "  hcs events --since 10m --no-follow --filter exit=nonzero\n"
+    "  hcs events --reconnect --cursor-file seen --format '{{.ID}} {{.Exit}}'\n"
     "  hcs events --format json | jq -c 'select(.name == \"ProcessExited\") | .exit'\n";
 
-/* A system that is followed. */
-struct wanted {
-    const char *id;
-    uint64_t incarnation; /* 0: any */
-    uint64_t until;       /* ended at or before this number; 0: it lives */
-    int ended;
+/* What the command line says. */
+struct given {
+    int all, no_follow, reconnect;
+    const char *after, *since, *last, *until, *format;
+    struct opt_list filters;
 };
 
 struct follow {
     hcs_host *host;
     hcs_stream *stream;
     hcs_stream_options options;
-    int as_json, has_colour;
-    struct wanted *wanted; /* for several ids */
-    int n_wanted;
-    uint64_t position; /* for several ids: number of the last event seen */
-    int status;        /* -1: go on */
+    struct pick pick;
+    struct lines lines;
+    struct several several;
+    struct cursor_file file;
+    int is_away; /* the service is gone, and has not come back */
+    int status;  /* -1: go on */
 };
 
-/* ---- printing ---- */
+/* ---- cursors ---- */
 
-static void print_time(const hcs_event *event)
+/* "" where there is none. */
+static const char *cursor_now(const struct follow *f, char buffer[HCS_CURSOR_SIZE])
 {
-    time_t seconds = (time_t) (event->realtime_ns / 1000000000u);
-    unsigned thousandths = (unsigned) (event->realtime_ns / 1000000u % 1000u);
-    struct tm t;
-    char day[32] = "", whole[48] = "-";
-
-    if (event->realtime_ns && machine_local_time(seconds, &t) == 0 &&
-        strftime(day, sizeof day, "%b %d %H:%M:%S", &t))
-        snprintf(whole, sizeof whole, "%s.%03u", day, thousandths);
-    printf("%-*s", WIDTH_TIME, whole);
+    buffer[0] = '\0';
+    if (hcs_stream_cursor(f->stream, buffer, HCS_CURSOR_SIZE, NULL) < 0)
+        buffer[0] = '\0';
+    return buffer;
 }
 
-static int print_row(const struct follow *f, const hcs_event *event)
+static void keep_cursor(struct follow *f)
 {
-    _cleanup_(free_dropp) char *words = report_event_words(event);
-    enum colour colour = report_event_colour(event);
-    char number[24] = "-", name[16];
+    char cursor[HCS_CURSOR_SIZE];
+    hcs_error err = HCS_ERROR_INIT;
 
-    if (!words)
-        return -1;
-    if (event->sequence)
-        snprintf(number, sizeof number, "%llu", (unsigned long long) event->sequence);
-    print_time(event);
-    printf("%*s  ", WIDTH_SEQUENCE - 2, number);
-    output_cell(stdout, event->system.id[0] ? event->system.id : "-", COLOUR_BOLD, WIDTH_ID,
-                f->has_colour);
-    printf(" ");
-    output_cell(stdout, report_event_name(event, name, sizeof name), COLOUR_NONE, WIDTH_NAME,
-                f->has_colour);
-    printf(" ");
-    output_cell(stdout, words, colour, 0, f->has_colour);
-    putchar('\n');
-    return 0;
-}
-
-static int print_line(const hcs_event *event)
-{
-    _cleanup_(free_dropp) char *line = report_event_json(event);
-
-    if (line)
-        puts(line);
-    return line ? 0 : -1;
-}
-
-/* The title also tells whoever started us that nothing is missed from here on. */
-static void print_title(const struct follow *f)
-{
-    if (!f->as_json) {
-        printf("%-*s%*s  %-*s %-*s %s\n", WIDTH_TIME, "TIME", WIDTH_SEQUENCE - 2, "NUMBER",
-               WIDTH_ID, "ID", WIDTH_NAME, "EVENT", "WHAT IT MEANS");
-        fflush(stdout);
+    if (!f->file.path || f->status == STATUS_FAILED)
+        return;
+    if (hcs_stream_cursor(f->stream, cursor, sizeof cursor, &err) < 0) {
+        output_error(&err, f->file.path);
+        f->status = STATUS_FAILED;
+    } else if (cursor_file_keep(&f->file, cursor) < 0) {
+        f->status = STATUS_FAILED;
     }
 }
 
+/* ---- following ---- */
+
 static void print_event(struct follow *f, const hcs_event *event)
 {
-    if ((f->as_json ? print_line(event) : print_row(f, event)) < 0) {
+    char cursor[HCS_CURSOR_SIZE];
+
+    if (lines_print(&f->lines, event, cursor_now(f, cursor)) < 0) {
         output_fail("not enough memory to show event %llu", (unsigned long long) event->sequence);
         f->status = STATUS_FAILED;
     }
@@ -111,139 +105,21 @@ static void print_event(struct follow *f, const hcs_event *event)
         f->status = STATUS_FAILED; /* main() says why */
 }
 
-/* ---- several ids ---- */
-
-static struct wanted *find(struct follow *f, const hcs_event *event)
+static int is_reason(const hcs_event *event, const char *reason)
 {
-    for (int i = 0; i < f->n_wanted; i++) {
-        struct wanted *w = &f->wanted[i];
+    _cleanup_(json_dropp) json_t *detail = json_loads(event->detail, 0, NULL);
+    const char *given = json_string_value(json_object_get(detail, "Reason"));
 
-        if (strcmp(w->id, event->system.id) == 0 &&
-            (!w->incarnation || w->incarnation == event->system.incarnation))
-            return w;
-    }
-    return NULL;
+    return given && strcmp(given, reason) == 0;
 }
 
-static int all_ended(const struct follow *f)
-{
-    for (int i = 0; i < f->n_wanted; i++) {
-        const struct wanted *w = &f->wanted[i];
-
-        if (!w->ended && !(w->until && f->position >= w->until))
-            return 0;
-    }
-    return f->n_wanted > 0;
-}
-
-/* The number of the newest event. */
-static hcs_result last_number(hcs_host *host, uint64_t *out, hcs_error *err)
-{
-    _cleanup_(string_dropp) char *document = NULL;
-    _cleanup_(json_dropp) json_t *info = NULL;
-    hcs_result r = hcs_host_info(host, &document, err);
-
-    if (r < 0)
-        return r;
-    info = json_loads(document, 0, NULL);
-    *out = (uint64_t) json_integer_value(json_object_get(json_object_get(info, "log"), "last"));
-    return HCS_OK;
-}
-
-/* A system that the service has forgotten: the log may still know it. */
-static hcs_result look_in_log(struct follow *f, struct wanted *w, hcs_error *err)
-{
-    hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
-    hcs_stream *stream = NULL;
-    hcs_result r;
-
-    options.from = HCS_FROM_BEGINNING;
-    options.system_id = w->id;
-    r = hcs_stream_open(f->host, &options, &stream, err);
-    hcs_stream_close(stream);
-    w->ended = r == HCS_OK;
-    return r;
-}
-
-static hcs_result look_up(struct follow *f, struct wanted *w, hcs_error *err)
-{
-    _cleanup_(system_dropp) hcs_system *system = NULL;
-    _cleanup_(string_dropp) char *document = NULL;
-    _cleanup_(json_dropp) json_t *json = NULL;
-    const char *state;
-    hcs_result r = hcs_system_open(f->host, w->id, &system, err);
-
-    if (r == HCS_E_SYSTEM_NOT_FOUND)
-        r = look_in_log(f, w, err);
-    else if (r == HCS_OK)
-        r = hcs_system_properties(system, &document, err);
-    if (r < 0)
-        return r;
-    json = document ? json_loads(document, 0, NULL) : NULL;
-    w->incarnation = (uint64_t) json_integer_value(json_object_get(json, "Incarnation"));
-    state = json_string_value(json_object_get(json, "State"));
-    w->ended |= state && strcmp(state, "Stopped") == 0;
-    return HCS_OK;
-}
-
-/* What has ended already ends no stream: read on to the number the log has now, and no further. */
-static hcs_result look_up_all(struct follow *f, hcs_error *err)
-{
-    uint64_t last = 0;
-    hcs_result r = HCS_OK;
-
-    for (int i = 0; i < f->n_wanted && r == HCS_OK; i++)
-        r = look_up(f, &f->wanted[i], err);
-    if (r == HCS_OK)
-        r = last_number(f->host, &last, err);
-    for (int i = 0; i < f->n_wanted && r == HCS_OK; i++) {
-        if (!f->wanted[i].ended)
-            continue;
-        f->wanted[i].until = last;
-        f->wanted[i].ended = last == 0;
-    }
-    return r;
-}
-
-/* The position of a stream of the host must be known from the first event on. */
-static hcs_result open_many(struct follow *f, hcs_error *err)
-{
-    hcs_result r = HCS_OK;
-
-    if (f->options.from == HCS_FROM_NOW) {
-        f->options.from = HCS_FROM_AFTER;
-        r = last_number(f->host, &f->options.after, err);
-    }
-    f->position = f->options.from == HCS_FROM_AFTER ? f->options.after : 0;
-    if (r == HCS_OK)
-        r = hcs_stream_open(f->host, &f->options, &f->stream, err);
-    return r == HCS_OK ? look_up_all(f, err) : r;
-}
-
-/* ---- following ---- */
-
-static int is_shown(struct follow *f, const hcs_event *event)
-{
-    struct wanted *w;
-
-    if (event->sequence)
-        f->position = event->sequence;
-    if (event->kind == HCS_EVENT_GAP)
-        f->position = event->gap_last;
-    if (f->n_wanted == 0 || !event->system.id[0])
-        return 1;
-    w = find(f, event);
-    if (w && event->kind == HCS_EVENT_SYSTEM_EXITED)
-        w->ended = 1;
-    return w != NULL;
-}
-
-/* A stream of one system ends with it; that of a host should not. */
+/* A stream ends as it was asked to, and one of one system with it; that of a host should not. */
 static void end(struct follow *f, const hcs_event *event)
 {
     _cleanup_(free_dropp) char *words = NULL;
 
-    if (f->options.system_id) {
+    if (is_reason(event, "no more events") || is_reason(event, "until") ||
+        (f->options.system_id && !f->is_away)) {
         f->status = STATUS_OK;
         return;
     }
@@ -252,106 +128,252 @@ static void end(struct follow *f, const hcs_event *event)
     f->status = STATUS_FAILED;
 }
 
+static void note_service(struct follow *f, const hcs_event *event)
+{
+    if (event->kind == HCS_EVENT_SERVICE_RECONNECTED)
+        f->is_away = 0;
+    if (event->kind != HCS_EVENT_SERVICE_DISCONNECT)
+        return;
+    f->is_away = 1;
+    if (!(f->options.flags & HCS_STREAM_RECONNECT)) {
+        output_fail("the service is gone");
+        f->status = STATUS_FAILED;
+    }
+}
+
 static void take_event(struct follow *f, const hcs_event *event)
 {
     if (event->kind == HCS_EVENT_END) {
         end(f, event);
         return;
     }
-    if (is_shown(f, event))
+    if (several_shows(&f->several, event) && event->kind != HCS_EVENT_BOOKMARK)
         print_event(f, event);
-    if (event->kind == HCS_EVENT_SERVICE_DISCONNECT) {
-        output_fail("the service is gone");
-        f->status = STATUS_FAILED;
-    } else if (f->status < 0 && all_ended(f)) {
+    note_service(f, event);
+    if (f->status < 0 && several_have_ended(&f->several))
         f->status = STATUS_OK;
-    }
 }
 
-/* Wait for an event, or for the reader of our output to leave. */
-static void wait_for_event(struct follow *f)
+/* Take what is there, up to a batch of it. */
+static void take_batch(struct follow *f)
 {
-    if (machine_wait_or_reader_gone(hcs_stream_pollable(f->stream)))
-        f->status = STATUS_OK;
+    hcs_error err = HCS_ERROR_INIT;
+    hcs_event event = HCS_EVENT_INIT;
+    hcs_result r = HCS_OK;
+
+    for (int n = 0; f->status < 0 && r == HCS_OK && n < BATCH_MAX; n++) {
+        r = hcs_stream_next(f->stream, 0, &event, &err);
+        if (r == HCS_OK)
+            take_event(f, &event);
+    }
+    if (r < 0 && r != HCS_E_OPERATION_TIMEOUT) {
+        output_error(&err, NULL);
+        f->status = STATUS_FAILED;
+    }
 }
 
 static int follow(struct follow *f)
 {
-    hcs_error err = HCS_ERROR_INIT;
-    hcs_event event = HCS_EVENT_INIT;
-
-    if (all_ended(f))
+    if (several_have_ended(&f->several))
         f->status = STATUS_OK;
+    keep_cursor(f);
     while (f->status < 0) {
-        hcs_result r = hcs_stream_next(f->stream, 0, &event, &err);
-
-        if (r == HCS_OK) {
-            take_event(f, &event);
-        } else if (r == HCS_E_OPERATION_TIMEOUT) {
-            wait_for_event(f);
-        } else {
-            output_error(&err, NULL);
-            f->status = STATUS_FAILED;
-        }
+        take_batch(f);
+        keep_cursor(f);
+        /* Wait for an event, or for the reader of our output to leave. */
+        if (f->status < 0 && machine_wait_or_reader_gone(hcs_stream_pollable(f->stream)))
+            f->status = STATUS_OK;
     }
     return f->status;
 }
 
 static int open_and_follow(struct follow *f, const struct arguments *ids)
 {
+    const char *about = ids->n == 1 ? ids->items[0] : f->options.cursor ? f->file.path : NULL;
     hcs_error err = HCS_ERROR_INIT;
-    hcs_result r = cli_open_host(&f->host, &err);
+    char cursor[HCS_CURSOR_SIZE];
+    hcs_result r;
 
-    f->n_wanted = ids->n > 1 ? ids->n : 0;
-    f->wanted = calloc((size_t) ids->n + 1, sizeof *f->wanted);
-    if (!f->wanted) {
+    if (several_init(&f->several, ids) < 0) {
         output_fail("not enough memory");
         return STATUS_FAILED;
     }
-    for (int i = 0; i < ids->n; i++)
-        f->wanted[i].id = ids->items[i];
-    if (ids->n == 1)
-        f->options.system_id = ids->items[0];
+    r = cli_open_host(&f->host, &err);
     if (r == HCS_OK)
-        r = ids->n > 1 ? open_many(f, &err)
-                       : hcs_stream_open(f->host, &f->options, &f->stream, &err);
+        r = hcs_stream_open(f->host, &f->options, &f->stream, &err);
+    if (r == HCS_OK)
+        r = several_look_up(&f->several, f->host, cursor_now(f, cursor), &err);
     if (r < 0) {
-        output_error(&err, ids->n == 1 ? ids->items[0] : NULL);
+        output_error(&err, about);
         return STATUS_FAILED;
     }
-    print_title(f);
+    lines_title(&f->lines);
     return follow(f);
+}
+
+/* ---- the command line ---- */
+
+/* A number of this log, or a cursor, which may be of another. */
+static int parse_after(const struct command *self, struct follow *f, const char *after)
+{
+    char problem[OPTION_PROBLEM];
+
+    if (after[0] < '0' || after[0] > '9') {
+        f->options.from = HCS_FROM_CURSOR;
+        f->options.cursor = after;
+        return -1;
+    }
+    f->options.from = HCS_FROM_AFTER;
+    return option_number(after, 0, INT64_MAX, &f->options.after, problem) < 0
+               ? cli_usage(self, "--after %s, or a cursor", problem)
+               : -1;
+}
+
+/* Where to begin.  Returns as cli_parse(). */
+static int parse_begin(const struct command *self, struct follow *f, const struct given *g)
+{
+    char problem[OPTION_PROBLEM];
+
+    if (g->all + !!g->after + !!g->since + !!g->last > 1)
+        return cli_usage(self, "--all, --after, --since and --last exclude each other");
+    if (g->all)
+        f->options.from = HCS_FROM_BEGINNING;
+    if (g->after)
+        return parse_after(self, f, g->after);
+    if (g->since) {
+        f->options.from = HCS_FROM_TIME;
+        if (moment_parse(g->since, machine_wall_ns(), &f->options.since_ns, problem) < 0)
+            return cli_usage(self, "--since %s", problem);
+    }
+    if (g->last) {
+        f->options.from = HCS_FROM_LAST;
+        if (option_number(g->last, 1, INT64_MAX, &f->options.last, problem) < 0)
+            return cli_usage(self, "--last %s", problem);
+    }
+    return -1;
+}
+
+static int parse_until(const struct command *self, struct follow *f, const struct given *g)
+{
+    char problem[OPTION_PROBLEM];
+
+    if (!g->until)
+        return -1;
+    if (moment_parse(g->until, machine_wall_ns(), &f->options.until_ns, problem) < 0)
+        return cli_usage(self, "--until %s", problem);
+    if (f->options.until_ns == 0)
+        return cli_usage(self, "--until is 1970, before anything");
+    if (g->since && f->options.until_ns < f->options.since_ns)
+        return cli_usage(self, "--until %s is before --since %s", g->until, g->since);
+    return -1;
+}
+
+static int parse_filters(const struct command *self, struct follow *f, const struct given *g)
+{
+    char problem[OPTION_PROBLEM];
+
+    for (size_t i = 0; i < g->filters.n; i++)
+        if (pick_add(&f->pick, g->filters.items[i], problem) < 0)
+            return cli_usage(self, "--filter %s", problem);
+    if (f->pick.is_set)
+        f->options.filter = &f->pick.filter;
+    return -1;
+}
+
+/* What only the service can do, it does for one id or for the host. */
+static int check_several(const struct command *self, const struct given *g, int n_ids)
+{
+    if (n_ids > 1 && (g->filters.n || g->last))
+        return cli_usage(self, "%s goes with one ID or none: write --filter id=ID for each",
+                         g->last ? "--last" : "--filter");
+    return -1;
+}
+
+static int parse_rest(const struct command *self, struct follow *f, const struct given *g,
+                      const struct arguments *ids)
+{
+    char problem[OPTION_PROBLEM];
+
+    if (lines_init(&f->lines, g->format, problem) < 0)
+        return cli_usage(self, "--format %s", problem);
+    if (g->no_follow)
+        f->options.flags |= HCS_STREAM_NO_FOLLOW;
+    if (g->reconnect)
+        f->options.flags |= HCS_STREAM_RECONNECT;
+    f->lines.reconnects = g->reconnect;
+    if (ids->n == 1)
+        f->options.system_id = ids->items[0];
+    if (f->file.path && (f->pick.is_set || f->options.system_id))
+        f->options.bookmark_ms = BOOKMARK_MS;
+    return check_several(self, g, ids->n);
+}
+
+/* Go on where the run before stopped; the first one begins as it is told. */
+static int read_cursor(struct follow *f)
+{
+    int found = f->file.path ? cursor_file_read(&f->file) : 0;
+
+    if (found < 0)
+        return STATUS_FAILED;
+    if (found) {
+        f->options.from = HCS_FROM_CURSOR;
+        f->options.cursor = f->file.kept;
+        f->options.after = f->options.since_ns = f->options.last = 0;
+    }
+    return -1;
+}
+
+static int parse(const struct command *self, struct follow *f, struct given *g, int argc,
+                 char **argv, struct arguments *ids)
+{
+    const struct opt opts[] = {
+        { "all", 'a', OPT_FLAG, &g->all, NULL, "begin with the oldest event that the log has" },
+        { "after", 0, OPT_TEXT, &g->after, "N|CURSOR", "begin after the event numbered N" },
+        { "since", 0, OPT_TEXT, &g->since, "TIME", "begin with the first event of that time" },
+        { "last", 'n', OPT_TEXT, &g->last, "N", "begin with the newest N events" },
+        { "until", 0, OPT_TEXT, &g->until, "TIME", "end at that time" },
+        { "no-follow", 0, OPT_FLAG, &g->no_follow, NULL, "end with what there is now" },
+        { "filter", 'f', OPT_LIST, &g->filters, "KEY=VALUE", "show only what matches, see below" },
+        { "cursor-file", 0, OPT_TEXT, &f->file.path, "FILE",
+          "go on where FILE says, and keep it up to date" },
+        { "reconnect", 0, OPT_FLAG, &g->reconnect, NULL,
+          "go on when the service was away and is back" },
+        { "format", 0, OPT_TEXT, &g->format, "table|json|TEMPLATE",
+          "a table (default), JSON, one object a line, or\n"
+          "                              lines of your own: '{{.ID}} {{.Kind}} {{.Exit}}'" },
+    };
+    int status = cli_parse(self, opts, N_ELEMENTS(opts), argc, argv, ids);
+
+    if (status < 0)
+        status = parse_begin(self, f, g);
+    if (status < 0)
+        status = parse_until(self, f, g);
+    if (status < 0)
+        status = parse_filters(self, f, g);
+    if (status < 0)
+        status = parse_rest(self, f, g, ids);
+    return status;
 }
 
 static int run(const struct command *self, int argc, char **argv)
 {
     struct follow f = { .options = HCS_STREAM_OPTIONS_INIT, .status = -1 };
-    const char *format = NULL, *after = NULL;
-    int all = 0;
-    const struct opt opts[] = {
-        { "all", 'a', OPT_FLAG, &all, NULL, "begin with the oldest event that the log has" },
-        { "after", 0, OPT_TEXT, &after, "N", "begin after the event numbered N" },
-        { "format", 0, OPT_TEXT, &format, "table|json",
-          "a table (default) or JSON, one object a line" },
-    };
-    struct arguments arguments;
-    char problem[OPTION_PROBLEM];
-    int status = cli_parse(self, opts, N_ELEMENTS(opts), argc, argv, &arguments);
+    struct given given = { 0 };
+    struct arguments ids;
+    int status;
 
+    pick_init(&f.pick);
+    status = parse(self, &f, &given, argc, argv, &ids);
     if (status < 0)
-        status = cli_format(self, format, &f.as_json);
-    if (status < 0 && all && after)
-        status = cli_usage(self, "--all and --after exclude each other");
-    if (status < 0 && after && option_number(after, 0, INT64_MAX, &f.options.after, problem) < 0)
-        status = cli_usage(self, "--after %s", problem);
-    if (status >= 0)
-        return status;
-    f.options.from = all ? HCS_FROM_BEGINNING : after ? HCS_FROM_AFTER : HCS_FROM_NOW;
-    f.has_colour = output_has_colour(stdout);
-    status = open_and_follow(&f, &arguments);
+        status = read_cursor(&f);
+    if (status < 0)
+        status = open_and_follow(&f, &ids);
     hcs_stream_close(f.stream);
     hcs_host_close(f.host);
-    free(f.wanted);
+    several_done(&f.several);
+    lines_done(&f.lines);
+    pick_done(&f.pick);
+    opt_list_done(&given.filters);
     return status;
 }
 

@@ -1,5 +1,5 @@
 /* explain.c - a result code in words: what it means and what to do; of an unknown one, what its
- * bits say.
+ * bits say.  And a kind of event: what has happened.
  *
  * Owns nothing; used by the command explain.  Pure.  Promises that no code is taken for another: an
  * unknown one is told as unknown.
@@ -68,6 +68,18 @@ int explain_parse(const char *text, hcs_result *out)
         return 0;
     snprintf(name, sizeof name, "HCS_E_%.60s", text);
     return hcs_result_from_name(name, out) == HCS_OK ? 0 : -1;
+}
+
+int explain_parse_kind(const char *text, hcs_event_kind *out)
+{
+    hcs_result number;
+
+    if (hcs_event_kind_from_name(text, out) == HCS_OK)
+        return 0;
+    if (parse_number(text, &number) < 0 || !hcs_event_kind_name((hcs_event_kind) number))
+        return -1;
+    *out = (hcs_event_kind) number;
+    return 0;
 }
 
 /* ---- printing ---- */
@@ -164,4 +176,12 @@ int explain_print(FILE *to, hcs_result code, int has_colour)
     print_errno(to, hcs_result_errno(code));
     print_family(to, code);
     return 1;
+}
+
+void explain_print_kind(FILE *to, hcs_event_kind kind, int has_colour)
+{
+    output_cell(to, hcs_event_kind_name(kind), COLOUR_BOLD, 0, has_colour);
+    fprintf(to, "  0x%08" PRIX32 " (%" PRIu32 ")\n", kind, kind);
+    print_row(to, "is", "a kind of event");
+    print_row(to, "means", hcs_event_kind_meaning(kind));
 }

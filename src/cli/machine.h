@@ -21,6 +21,13 @@ FILE *machine_open(const char *path);
 /* Milliseconds of a clock that nobody sets. */
 int64_t machine_now_ms(void);
 
+/* Nanoseconds since 1970 by the wall clock. */
+uint64_t machine_wall_ns(void);
+
+/* Write @text to a new file beside @path and put that in its place, so that whoever reads sees the
+ * one or the other whole, also after a crash.  0, or -1 with errno. */
+int machine_replace(const char *path, const char *text);
+
 /* 0, or -1 when there is none. */
 int machine_random(uint32_t *out);
 

@@ -41,6 +41,48 @@ int64_t machine_now_ms(void)
     return (int64_t) t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+uint64_t machine_wall_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t) t.tv_sec * 1000000000u + (uint64_t) t.tv_nsec;
+}
+
+/* Whether all of it is on the disk. */
+static int write_whole(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    size_t n = strlen(text);
+    int os;
+
+    if (fd < 0)
+        return -1;
+    errno = EIO; /* of a write that was short */
+    if (write(fd, text, n) == (ssize_t) n && fsync(fd) == 0)
+        return close(fd);
+    os = errno;
+    close(fd);
+    errno = os;
+    return -1;
+}
+
+int machine_replace(const char *path, const char *text)
+{
+    char *beside;
+    int r;
+
+    if (asprintf(&beside, "%s.new", path) < 0) {
+        errno = ENOMEM;
+        return -1;
+    }
+    r = write_whole(beside, text);
+    if (r == 0)
+        r = rename(beside, path);
+    free(beside);
+    return r;
+}
+
 int machine_random(uint32_t *out)
 {
     return getrandom(out, sizeof *out, 0) == (ssize_t) sizeof *out ? 0 : -1;

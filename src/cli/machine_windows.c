@@ -100,17 +100,69 @@ int machine_has_colour(FILE *to)
            SetConsoleMode(console, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING);
 }
 
-FILE *machine_open(const char *path)
+/* Owned; NULL with errno. */
+static wchar_t *wide_of(const char *text)
 {
-    int n = MultiByteToWideChar(CP_UTF8, 0, path, -1, NULL, 0);
+    int n = MultiByteToWideChar(CP_UTF8, 0, text, -1, NULL, 0);
     wchar_t *wide = n > 0 ? calloc((size_t) n, sizeof *wide) : NULL;
-    FILE *f = NULL;
 
     errno = ENOMEM;
-    if (wide && MultiByteToWideChar(CP_UTF8, 0, path, -1, wide, n) == n)
-        f = _wfopen(wide, L"rbN");
+    if (wide)
+        MultiByteToWideChar(CP_UTF8, 0, text, -1, wide, n);
+    return wide;
+}
+
+FILE *machine_open(const char *path)
+{
+    wchar_t *wide = wide_of(path);
+    FILE *f = wide ? _wfopen(wide, L"rbN") : NULL;
+
     free(wide);
     return f;
+}
+
+/* Whether all of it is on the disk. */
+static int write_whole(const wchar_t *path, const char *text)
+{
+    FILE *f = _wfopen(path, L"wbN");
+    int bad;
+
+    if (!f)
+        return -1;
+    bad = fputs(text, f) < 0 || fflush(f) != 0 || _commit(_fileno(f)) != 0;
+    return fclose(f) != 0 || bad ? -1 : 0;
+}
+
+int machine_replace(const char *path, const char *text)
+{
+    size_t size = strlen(path) + sizeof ".new";
+    char *name = malloc(size);
+    wchar_t *to = wide_of(path), *beside = NULL;
+    int r = -1;
+
+    if (name) {
+        snprintf(name, size, "%s.new", path);
+        beside = wide_of(name);
+    }
+    if (to && beside)
+        r = write_whole(beside, text);
+    if (r == 0 && !MoveFileExW(beside, to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)) {
+        errno = EACCES;
+        r = -1;
+    }
+    free(beside);
+    free(to);
+    free(name);
+    return r;
+}
+
+/* FILETIME counts 100 ns from 1601. */
+uint64_t machine_wall_ns(void)
+{
+    FILETIME t;
+
+    GetSystemTimePreciseAsFileTime(&t);
+    return (((uint64_t) t.dwHighDateTime << 32 | t.dwLowDateTime) - 116444736000000000u) * 100u;
 }
 
 int64_t machine_now_ms(void)

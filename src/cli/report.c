@@ -132,7 +132,22 @@ static json_t *exit_to_json(const hcs_exit *report)
     return json;
 }
 
-static json_t *event_to_json(const hcs_event *event)
+/* Where the number is one, as far as it is known. */
+static void place_to_json(json_t *json, const hcs_event *event, const char *cursor)
+{
+    const struct {
+        const char *key, *value;
+    } ids[] = { { "hostId", event->host_id },
+                { "logId", event->log_id },
+                { "bootId", event->boot_id },
+                { "cursor", cursor } };
+
+    for (size_t i = 0; i < N_ELEMENTS(ids); i++)
+        if (ids[i].value[0])
+            json_object_set_new(json, ids[i].key, json_string(ids[i].value));
+}
+
+static json_t *event_to_json(const hcs_event *event, const char *cursor)
 {
     char number[16];
     json_t *json = json_pack("{s:I, s:I, s:s}", "sequence", (json_int_t) event->sequence, "kind",
@@ -159,6 +174,7 @@ static json_t *event_to_json(const hcs_event *event)
         json_object_set_new(json, "gap",
                             json_pack("{s:I, s:I}", "first", (json_int_t) event->gap_first, "last",
                                       (json_int_t) event->gap_last));
+    place_to_json(json, event, cursor);
     return json;
 }
 
@@ -173,24 +189,22 @@ static char *copy_of(const char *text, size_t n)
     return copy;
 }
 
-/* The detail as it may stand in a line of JSON: byte for byte, but for newlines between its values.
- */
-static char *detail_json(const hcs_event *event)
+char *report_json_line(const char *document, size_t n)
 {
     /* only to see whether it is JSON: as reals, no integer of it is too large */
-    json_t *json = json_loadb(event->detail, event->detail_length,
-                              JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL);
+    json_t *json =
+        json_loadb(document, n, JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL);
     char *text;
 
     if (json) {
-        text = copy_of(event->detail, event->detail_length);
+        text = copy_of(document, n);
         for (char *c = text; c && *c; c++)
             if (*c == '\n' || *c == '\r')
                 *c = ' ';
     } else {
-        _cleanup_(free_dropp) char *clean = output_clean(event->detail);
+        _cleanup_(free_dropp) char *clean = output_clean(document);
 
-        json = json_stringn(event->detail, event->detail_length);
+        json = json_stringn(document, n);
         if (!json) /* not UTF-8 */
             json = json_string(clean);
         text = json ? json_dumps(json, JSON_ENCODE_ANY) : NULL;
@@ -199,16 +213,16 @@ static char *detail_json(const hcs_event *event)
     return text;
 }
 
-char *report_event_json(const hcs_event *event)
+char *report_event_json(const hcs_event *event, const char *cursor)
 {
-    _cleanup_(json_dropp) json_t *json = event_to_json(event);
+    _cleanup_(json_dropp) json_t *json = event_to_json(event, cursor);
     _cleanup_(free_dropp) char *head = json ? json_dumps(json, JSON_COMPACT) : NULL;
     _cleanup_(free_dropp) char *detail = NULL;
     char *line;
 
     if (!head || event->detail_length == 0)
         return head ? strdup(head) : NULL;
-    detail = detail_json(event);
+    detail = report_json_line(event->detail, event->detail_length);
     if (!detail || asprintf(&line, "%.*s,\"detail\":%s}", (int) strlen(head) - 1, head, detail) < 0)
         return NULL;
     return line;
@@ -320,6 +334,10 @@ static char *other_words(const hcs_event *event)
         return format("its crash was reported");
     case HCS_EVENT_SERVICE_DISCONNECT:
         return format("THE SERVICE IS GONE: what happens from here on is not seen");
+    case HCS_EVENT_SERVICE_RECONNECTED:
+        return format("the service is back, and the events go on where they stopped");
+    case HCS_EVENT_BOOKMARK:
+        return format("nothing more up to here");
     default:
         return format("%.*s", COMMAND_SHOWN, event->detail);
     }

@@ -18,8 +18,13 @@ int report_failure_status(hcs_result why);
 int report_exit_from_json(const json_t *json, hcs_exit *out);
 
 /* One JSON object without a newline, owned; NULL when out of memory.  The service's detail is in it
- * as it came, numbers and all; what is no JSON is in it as a string. */
-char *report_event_json(const hcs_event *event);
+ * as it came, numbers and all; what is no JSON is in it as a string.  @cursor: behind it, "" when
+ * there is none. */
+char *report_event_json(const hcs_event *event, const char *cursor);
+
+/* A document as it may stand in a line: byte for byte, but for newlines between its values; a
+ * string when it is no JSON.  Owned; NULL when out of memory. */
+char *report_json_line(const char *document, size_t n);
 
 /* What the event means: "process 1234 exited: code 42".  Owned; NULL when out of memory. */
 char *report_event_words(const hcs_event *event);

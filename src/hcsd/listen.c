@@ -15,13 +15,15 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
-
+#include <time.h>
 #include <unistd.h>
 
 #include "err.h"
 #include "fd.h"
 #include "log.h"
 #include "server.h"
+
+enum { LOCK_PAUSE_MS = 5, LOCK_LIMIT_MS = 10000 };
 
 #define STOP_SECONDS 5u
 
@@ -79,6 +81,20 @@ static hcs_result give_to_group(const struct server *s, const char *path, mode_t
     return HCS_OK;
 }
 
+/* Clients hold it while they look whether somebody serves, and those that wait for a service look
+ * again and again: for a moment each.  -1 when it cannot be had for longer than that. */
+static int wait_for_lock(const char *socket_path)
+{
+    const struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000 };
+    int fd = take_lock(socket_path);
+
+    for (int waited = 0; fd < 0 && waited < LOCK_LIMIT_MS; waited += LOCK_PAUSE_MS) {
+        nanosleep(&pause, NULL);
+        fd = take_lock(socket_path);
+    }
+    return fd;
+}
+
 static hcs_result bind_socket(struct server *s, hcs_error *err)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -131,7 +147,7 @@ static hcs_result make_socket(struct server *s, hcs_error *err)
         r = give_to_group(s, directory, 0750, err);
     if (r < 0)
         return r;
-    lock = take_lock(s->socket_path);
+    lock = wait_for_lock(s->socket_path);
     if (lock < 0 || is_served(s->socket_path))
         return fail(err, HCS_E_WIN32_BUSY, "hcsd.listen", "another hcsd serves '%s'",
                     s->socket_path);

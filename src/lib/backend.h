@@ -50,6 +50,8 @@ struct backend {
     hcs_result (*host_status)(hcs_host *host, char **out_document, hcs_error *err);
     hcs_result (*host_enumerate)(hcs_host *host, const char *query_opt, char **out_document,
                                  hcs_error *err);
+    hcs_result (*host_snapshot)(hcs_host *host, const char *query_opt, char **out_document,
+                                char cursor[HCS_CURSOR_SIZE], hcs_error *err);
     hcs_result (*host_set_log_bytes)(hcs_host *host, size_t bytes, hcs_error *err);
 
     hcs_result (*system_create)(hcs_host *host, const char *id, const char *document,
@@ -81,6 +83,7 @@ struct backend {
     hcs_result (*op_wait)(hcs_op *op, uint64_t deadline_ns, hcs_error *err);
     void (*op_close)(hcs_op *op);
 
+    /* Options have been through options_read(); what they point to is the user's. */
     hcs_result (*stream_open)(hcs_host *host, const hcs_stream_options *options, hcs_stream **out,
                               hcs_error *err);
     /* Of one handle; `system_id` of the options is NULL. */
@@ -91,6 +94,8 @@ struct backend {
      * say. */
     hcs_result (*stream_next)(hcs_stream *stream, uint64_t deadline_ns, hcs_event *out,
                               hcs_error *err);
+    hcs_result (*stream_cursor)(const hcs_stream *stream, char out[HCS_CURSOR_SIZE],
+                                hcs_error *err);
     void (*stream_end)(hcs_stream *stream);
     void (*stream_close)(hcs_stream *stream);
 };

@@ -114,6 +114,15 @@ hcs_result hcs_host_enumerate(hcs_host *host, const char *query_opt, char **out_
     return host->backend->host_enumerate(host, query_opt, out_document, err);
 }
 
+hcs_result hcs_host_snapshot(hcs_host *host, const char *query_opt, char **out_document,
+                             char cursor[HCS_CURSOR_SIZE], hcs_error *err)
+{
+    NEED(host, "hcs_host_snapshot");
+    NEED(out_document, "hcs_host_snapshot");
+    NEED(cursor, "hcs_host_snapshot");
+    return host->backend->host_snapshot(host, query_opt, out_document, cursor, err);
+}
+
 hcs_result hcs_host_set_log_bytes(hcs_host *host, size_t bytes, hcs_error *err)
 {
     NEED(host, "hcs_host_set_log_bytes");

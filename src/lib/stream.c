@@ -1,38 +1,15 @@
 /* stream.c - the public functions of stream.h.
  *
  * Owns nothing: what is behind a handle is the back end's.  Users: user programs.  Promises that
- * options and events of a caller with an older or newer header are read and written as far as both
- * know them. */
+ * events of a caller with an older or newer header are written as far as both know them. */
 #include <string.h>
 
 #include "backend.h"
 #include "deadline.h"
+#include "options.h"
 
-/* Sizes in the first header that was published: no caller has a smaller one. */
-#define OPTIONS_SIZE_MIN (offsetof(hcs_stream_options, system_id) + sizeof(const char *))
+/* Size in the first header that was published: no caller has a smaller one. */
 #define EVENT_SIZE_MIN offsetof(hcs_event, detail_flags)
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* The options of the user as this version knows them. */
-static hcs_result options_read(const hcs_stream_options *options_opt, const char *where,
-                               hcs_stream_options *out, hcs_error *err)
-{
-    if (!options_opt)
-        return HCS_OK;
-    if (options_opt->size < OPTIONS_SIZE_MIN)
-        return fail(err, HCS_E_INVALIDARG, where,
-                    "size of hcs_stream_options is %u; HCS_STREAM_OPTIONS_INIT sets it",
-                    options_opt->size);
-    if (options_opt->from > HCS_FROM_AFTER)
-        return fail(err, HCS_E_INVALIDARG, where, "from is %u, none of hcs_stream_from",
-                    options_opt->from);
-    memcpy(out, options_opt, smaller(options_opt->size, sizeof(*out)));
-    return HCS_OK;
-}
 
 hcs_result hcs_stream_open(hcs_host *host, const hcs_stream_options *options_opt, hcs_stream **out,
                            hcs_error *err)
@@ -88,8 +65,19 @@ hcs_result hcs_stream_next(hcs_stream *stream, int timeout_ms, hcs_event *out, h
     if (r < 0)
         return r;
     event.size = out->size;
-    memcpy(out, &event, smaller(event.size, sizeof(event)));
+    memcpy(out, &event, event.size < sizeof(event) ? event.size : sizeof(event));
     return HCS_OK;
+}
+
+hcs_result hcs_stream_cursor(const hcs_stream *stream, char *buffer, size_t size, hcs_error *err)
+{
+    NEED(stream, "hcs_stream_cursor");
+    NEED(buffer, "hcs_stream_cursor");
+    if (size < HCS_CURSOR_SIZE)
+        return fail(err, HCS_E_INVALIDARG, "hcs_stream_cursor",
+                    "a buffer of %zu bytes: a cursor needs HCS_CURSOR_SIZE (%d)", size,
+                    HCS_CURSOR_SIZE);
+    return stream->backend->stream_cursor(stream, buffer, err);
 }
 
 void hcs_stream_end(hcs_stream *stream)

@@ -993,6 +993,198 @@ static void c81_a_stream_of_a_handle_never_tells_of_a_later_system(void **state)
     hcs_system_close(later);
 }
 
+/* ---- streams that go on, and streams of a part ---- */
+
+/* A stream of the life's handle. */
+static hcs_stream *open_own(struct life *life, const hcs_stream_options *options)
+{
+    hcs_stream *stream = NULL;
+
+    OK(hcs_stream_open_system(life->system, options, &stream, &err));
+    return stream;
+}
+
+static void c82_a_cursor_goes_on_behind_what_was_given_last(void **state)
+{
+    struct life *life = *state;
+    hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
+    char cursor[HCS_CURSOR_SIZE];
+    hcs_stream *stream = NULL;
+
+    NOT_OVER_HCS("HCS keeps no log");
+    expect(life, HCS_EVENT_SYSTEM_CREATED);
+    OK(hcs_stream_cursor(life->stream, cursor, sizeof cursor, &err));
+    for (int i = 0; i < 2; i++) { /* it stays good */
+        options.from = HCS_FROM_CURSOR;
+        options.cursor = cursor;
+        options.system_id = life->id;
+        OK(hcs_stream_open(host, &options, &stream, &err));
+        assert_int_equal(next_of(stream).kind, HCS_EVENT_SYSTEM_STARTED);
+        hcs_stream_close(stream);
+    }
+    cursor[0] = 'H';
+    FAILS(hcs_stream_open(host, &options, &stream, &err), HCS_E_INVALIDARG);
+    assert_non_null(strstr(err.text, "character 1"));
+    options.cursor = "hcs1.00000000000000000000000000000000.1";
+    FAILS(hcs_stream_open(host, &options, &stream, &err), HCS_E_WIN32_NOT_FOUND);
+}
+
+static void c83_a_filter_gives_what_matches_and_nothing_else(void **state)
+{
+    static const hcs_event_kind exited[] = { HCS_EVENT_SYSTEM_EXITED };
+    const char *const own[] = { "conformance-*" }, *const others[] = { "else?" };
+    struct life *life = *state;
+    hcs_event_filter filter = HCS_EVENT_FILTER_INIT;
+    hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
+    hcs_stream *stream;
+
+    options.from = HCS_FROM_BEGINNING;
+    options.filter = &filter;
+    filter.kinds = exited;
+    filter.n_kinds = 1;
+    filter.ids = own;
+    filter.n_ids = 1;
+    OK(hcs_system_terminate(life->system, NULL, &err));
+    stream = open_own(life, &options);
+    assert_int_equal(next_of(stream).kind, HCS_EVENT_SYSTEM_EXITED);
+    assert_int_equal(next_of(stream).kind, HCS_EVENT_END);
+    hcs_stream_close(stream);
+    filter.ids = others;
+    stream = open_own(life, &options);
+    assert_int_equal(next_of(stream).kind, HCS_EVENT_END);
+    hcs_stream_close(stream);
+    filter.ids = own;
+    filter.exit = "nonzero"; /* it was ended by force */
+    stream = open_own(life, &options);
+    assert_int_equal(next_of(stream).kind, HCS_EVENT_SYSTEM_EXITED);
+    hcs_stream_close(stream);
+    filter.exit = "sometimes";
+    FAILS(hcs_stream_open(host, &options, &stream, &err), HCS_E_INVALIDARG);
+}
+
+static void c84_a_stream_that_does_not_follow_ends_with_what_there_is(void **state)
+{
+    struct life *life = *state;
+    hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
+    hcs_stream *stream;
+    hcs_event event;
+
+    options.from = HCS_FROM_BEGINNING;
+    options.flags = HCS_STREAM_NO_FOLLOW;
+    stream = open_own(life, &options);
+    if (!is_over_hcs()) {
+        assert_int_equal(next_of(stream).kind, HCS_EVENT_SYSTEM_CREATED);
+        assert_int_equal(next_of(stream).kind, HCS_EVENT_SYSTEM_STARTED);
+    }
+    event = next_of(stream);
+    assert_int_equal(event.kind, HCS_EVENT_END);
+    assert_string_equal(event.detail, "{\"Reason\":\"no more events\"}");
+    hcs_stream_close(stream);
+}
+
+static void c85_the_newest_events_and_those_from_a_time_to_a_time(void **state)
+{
+    struct life *life = *state;
+    hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
+    hcs_stream *stream;
+    uint64_t started;
+
+    NOT_OVER_HCS("HCS keeps no log");
+    expect(life, HCS_EVENT_SYSTEM_CREATED);
+    started = expect(life, HCS_EVENT_SYSTEM_STARTED).realtime_ns;
+    OK(hcs_system_terminate(life->system, NULL, &err));
+    options.from = HCS_FROM_LAST;
+    options.last = 2;
+    stream = open_own(life, &options);
+    assert_int_equal(next_of(stream).kind, HCS_EVENT_SYSTEM_STARTED);
+    assert_int_equal(next_of(stream).kind, HCS_EVENT_SYSTEM_EXITED);
+    hcs_stream_close(stream);
+    options.last = 0;
+    options.from = HCS_FROM_TIME;
+    options.since_ns = started;
+    options.until_ns = started;
+    stream = open_own(life, &options);
+    assert_int_equal(next_of(stream).kind, HCS_EVENT_SYSTEM_STARTED);
+    assert_string_equal(next_of(stream).detail, "{\"Reason\":\"until\"}");
+    hcs_stream_close(stream);
+}
+
+static void c86_bookmarks_come_when_nothing_happens(void **state)
+{
+    struct life *life = *state;
+    hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
+    char cursor[HCS_CURSOR_SIZE];
+    hcs_stream *stream;
+    hcs_event event;
+
+    NOT_OVER_HCS("HCS keeps no log");
+    options.bookmark_ms = 100;
+    stream = open_own(life, &options);
+    for (int i = 0; i < 2; i++) {
+        event = next_of(stream);
+        assert_int_equal(event.kind, HCS_EVENT_BOOKMARK);
+        OK(hcs_stream_cursor(stream, cursor, sizeof cursor, &err));
+        assert_non_null(strstr(cursor, event.log_id));
+        assert_int_equal(strtoull(strrchr(cursor, '.') + 1, NULL, 10), event.sequence);
+    }
+    hcs_stream_close(stream);
+}
+
+static void c87_a_snapshot_and_the_stream_behind_it_are_the_whole(void **state)
+{
+    struct life *life = *state;
+    hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
+    char cursor[HCS_CURSOR_SIZE], query[128];
+    char *list = NULL;
+    hcs_stream *stream = NULL;
+
+    NOT_OVER_HCS("HCS keeps no log");
+    snprintf(query, sizeof query, "{\"Ids\":[\"%s\"]}", life->id);
+    OK(hcs_host_snapshot(host, query, &list, cursor, &err));
+    assert_non_null(strstr(list, "Running"));
+    hcs_string_free(list);
+    OK(hcs_system_terminate(life->system, NULL, &err));
+    options.from = HCS_FROM_CURSOR;
+    options.cursor = cursor;
+    options.system_id = life->id;
+    OK(hcs_stream_open(host, &options, &stream, &err));
+    assert_int_equal(next_of(stream).kind, HCS_EVENT_SYSTEM_EXITED);
+    hcs_stream_close(stream);
+}
+
+static void c88_what_needs_a_log_is_refused_by_name_where_there_is_none(void **state)
+{
+    static const hcs_stream_options clean = HCS_STREAM_OPTIONS_INIT;
+    struct life *life = *state;
+    char cursor[HCS_CURSOR_SIZE];
+    hcs_stream_options options[6];
+    hcs_stream *stream = NULL;
+    char *list = NULL;
+
+    if (!is_over_hcs()) {
+        OK(hcs_stream_cursor(life->stream, cursor, sizeof cursor, &err));
+        return;
+    }
+    for (size_t i = 0; i < 6; i++)
+        options[i] = clean;
+    options[0].from = HCS_FROM_CURSOR;
+    options[0].cursor = "hcs1.00000000000000000000000000000000.1";
+    options[1].from = HCS_FROM_TIME;
+    options[1].since_ns = 1;
+    options[2].from = HCS_FROM_LAST;
+    options[2].last = 1;
+    options[3].until_ns = 1;
+    options[4].bookmark_ms = 100;
+    options[5].flags = HCS_STREAM_RECONNECT;
+    for (size_t i = 0; i < 6; i++) {
+        FAILS(hcs_stream_open(host, &options[i], &stream, &err), HCS_E_WIN32_NOT_SUPPORTED);
+        FAILS(hcs_stream_open_system(life->system, &options[i], &stream, &err),
+              HCS_E_WIN32_NOT_SUPPORTED);
+    }
+    FAILS(hcs_stream_cursor(life->stream, cursor, sizeof cursor, &err), HCS_E_WIN32_NOT_SUPPORTED);
+    FAILS(hcs_host_snapshot(host, NULL, &list, cursor, &err), HCS_E_WIN32_NOT_SUPPORTED);
+}
+
 /* ---- information ---- */
 
 static void c70_properties_tell_state_and_exit(void **state)
@@ -1145,6 +1337,13 @@ int main(int argc, char **argv)
         RUNNING(c73_the_status_counts_systems_or_says_why_not),
         RUNNING(c80_a_stream_of_a_handle_still_tells_an_exit_that_has_been),
         CREATED(c81_a_stream_of_a_handle_never_tells_of_a_later_system),
+        RUNNING(c82_a_cursor_goes_on_behind_what_was_given_last),
+        RUNNING(c83_a_filter_gives_what_matches_and_nothing_else),
+        RUNNING(c84_a_stream_that_does_not_follow_ends_with_what_there_is),
+        RUNNING(c85_the_newest_events_and_those_from_a_time_to_a_time),
+        RUNNING(c86_bookmarks_come_when_nothing_happens),
+        RUNNING(c87_a_snapshot_and_the_stream_behind_it_are_the_whole),
+        CREATED(c88_what_needs_a_log_is_refused_by_name_where_there_is_none),
     };
 
     if (argc < 2)

@@ -193,6 +193,17 @@ hcs_result cc_host_enumerate(hcs_host *host, const char *query_opt, char **out_d
     return cc_host_list(cc_host_of(host), query_opt, out_document, err);
 }
 
+hcs_result cc_host_snapshot(hcs_host *host, const char *query_opt, char **out_document,
+                            char cursor[HCS_CURSOR_SIZE], hcs_error *err)
+{
+    (void) host;
+    (void) query_opt;
+    (void) out_document;
+    (void) cursor;
+    return fail(err, HCS_E_WIN32_NOT_SUPPORTED, "computecore.snapshot",
+                "HCS keeps no log that a list of systems could stand in; hcsd does");
+}
+
 hcs_result cc_host_set_log_bytes(hcs_host *host, size_t bytes, hcs_error *err)
 {
     (void) err; /* the bounds have been looked at */

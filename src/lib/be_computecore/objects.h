@@ -244,6 +244,8 @@ hcs_result cc_host_info(hcs_host *host, char **out_document, hcs_error *err);
 hcs_result cc_host_status(hcs_host *host, char **out_document, hcs_error *err);
 hcs_result cc_host_enumerate(hcs_host *host, const char *query_opt, char **out_document,
                              hcs_error *err);
+hcs_result cc_host_snapshot(hcs_host *host, const char *query_opt, char **out_document,
+                            char cursor[HCS_CURSOR_SIZE], hcs_error *err);
 hcs_result cc_host_set_log_bytes(hcs_host *host, size_t bytes, hcs_error *err);
 hcs_result cc_system_create(hcs_host *host, const char *id, const char *document, hcs_system **out,
                             hcs_op **out_op_opt, hcs_error *err);
@@ -274,6 +276,7 @@ hcs_result cc_stream_open_system(hcs_system *system, const hcs_stream_options *o
                                  hcs_stream **out, hcs_error *err);
 hcs_pollable cc_stream_pollable(const hcs_stream *stream);
 hcs_result cc_stream_next(hcs_stream *stream, uint64_t deadline_ns, hcs_event *out, hcs_error *err);
+hcs_result cc_stream_cursor(const hcs_stream *stream, char out[HCS_CURSOR_SIZE], hcs_error *err);
 void cc_stream_end(hcs_stream *stream);
 void cc_stream_close(hcs_stream *stream);
 

@@ -12,7 +12,9 @@
 #include <string.h>
 
 #include "deadline.h"
+#include "filter.h"
 #include "objects.h"
+#include "options.h"
 #include "own_event.h"
 #include "pulse.h"
 #include "roster.h"
@@ -23,7 +25,9 @@ struct cc_stream {
     bool of_host;
     struct roster roster;
     struct wake wake;
-    struct pulse pulse; /* of a stream of the host; else all zero */
+    struct pulse pulse;    /* of a stream of the host; else all zero */
+    struct filter *filter; /* NULL: everything */
+    bool no_follow;
     atomic_flag reading;
     char *detail;           /* of the last event, when we made it */
     const char *end_reason; /* what END will say; NULL: it does not come next */
@@ -41,6 +45,7 @@ static struct cc_stream *stream_of(const hcs_stream *stream)
 static void stream_drop(struct cc_stream *s)
 {
     pulse_done(&s->pulse);
+    filter_drop(s->filter);
     roster_done(&s->roster);
     wake_done(&s->wake);
     lock_done(&s->lock);
@@ -137,6 +142,23 @@ static int source_ended(struct cc_stream *s, struct roster_source *source, const
     return 1;
 }
 
+/* 1: an event; 0: the filter leaves it out. */
+static int record_take(struct cc_stream *s, const struct memlog_record *record,
+                       const struct roster_source *from, hcs_event *e)
+{
+    hcs_event event = HCS_EVENT_INIT;
+
+    event_record(&event, record, from);
+    /* The service is one for all systems: said once, it ends a stream of the host. */
+    if (s->of_host && record->kind == HCS_EVENT_SERVICE_DISCONNECT)
+        s->end_reason = TRAMPOLINE_DISCONNECTED;
+    if (s->filter && event.kind != HCS_EVENT_SERVICE_DISCONNECT &&
+        !filter_matches(s->filter, &event))
+        return 0;
+    *e = event;
+    return 1;
+}
+
 /* 1: an event; 0: there is none. */
 static int event_read(struct cc_stream *s, hcs_event *e)
 {
@@ -155,11 +177,9 @@ static int event_read(struct cc_stream *s, hcs_event *e)
                 return 1;
             break;
         case MEMLOG_RECORD:
-            event_record(e, &record, from);
-            /* The service is one for all systems: said once, it ends a stream of the host. */
-            if (s->of_host && record.kind == HCS_EVENT_SERVICE_DISCONNECT)
-                s->end_reason = TRAMPOLINE_DISCONNECTED;
-            return 1;
+            if (record_take(s, &record, from, e))
+                return 1;
+            break;
         }
     }
 }
@@ -195,15 +215,19 @@ static hcs_result event_next(struct cc_stream *s, hcs_event *e, hcs_error *err)
         event_end(s, ended ? "closed" : s->end_reason, e);
         return 1;
     }
-    if (host_refresh(s, e))
+    if (host_refresh(s, e) || event_read(s, e))
         return 1;
-    return event_read(s, e);
+    if (!s->no_follow)
+        return 0;
+    event_end(s, "no more events", e);
+    return 1;
 }
 
 /* What the next call would return at once, without any log. */
 static bool has_news(struct cc_stream *s)
 {
-    return !s->finished && (s->ended || s->end_reason || (s->of_host && pulse_is_due(&s->pulse)));
+    return !s->finished &&
+           (s->ended || s->end_reason || s->no_follow || (s->of_host && pulse_is_due(&s->pulse)));
 }
 
 /* With the lock held. */
@@ -254,6 +278,37 @@ static hcs_result stream_wait(struct cc_stream *s, uint64_t deadline, hcs_event 
 
 /* ---- the functions of the table ---- */
 
+/* HCS keeps no log: what needs one is refused by name. */
+static hcs_result options_check(const hcs_stream_options *o, hcs_error *err)
+{
+    const char *what = o->from == HCS_FROM_CURSOR          ? "a cursor"
+                       : o->from == HCS_FROM_TIME          ? "since_ns"
+                       : o->from == HCS_FROM_LAST          ? "last"
+                       : o->until_ns                       ? "until_ns"
+                       : o->bookmark_ms                    ? "bookmark_ms"
+                       : (o->flags & HCS_STREAM_RECONNECT) ? "HCS_STREAM_RECONNECT"
+                                                           : NULL;
+
+    if (!what)
+        return HCS_OK;
+    return fail(err, HCS_E_WIN32_NOT_SUPPORTED, "computecore.stream",
+                "%s needs a service that keeps a log, and HCS keeps none; hcsd does", what);
+}
+
+static hcs_result options_take(struct cc_stream *s, const hcs_stream_options *o, hcs_error *err)
+{
+    json_t *json = NULL;
+    hcs_result r = options_check(o, err);
+
+    s->no_follow = o->flags & HCS_STREAM_NO_FOLLOW;
+    if (r >= 0)
+        r = options_filter(o->filter, "hcs_stream_open", &json, err);
+    if (r >= 0 && json)
+        r = filter_parse(json, &s->filter, err);
+    json_decref(json);
+    return r;
+}
+
 static hcs_result open_check(const hcs_stream_options *options, const char *what, hcs_error *err)
 {
     if (options->from == HCS_FROM_AFTER)
@@ -299,7 +354,9 @@ hcs_result cc_stream_open(hcs_host *host, const hcs_stream_options *options, hcs
 
     if (r < 0)
         return r;
-    r = options->system_id ? open_id(s, options, err) : open_host(s, options, err);
+    r = options_take(s, options, err);
+    if (r >= 0)
+        r = options->system_id ? open_id(s, options, err) : open_host(s, options, err);
     if (r < 0) {
         stream_drop(s);
         return r;
@@ -330,7 +387,9 @@ hcs_result cc_stream_open_system(hcs_system *handle, const hcs_stream_options *o
     r = stream_new(h->host, &s, err);
     if (r < 0)
         return r;
-    r = roster_add(&s->roster, system->head.id, h, false, from, options->after, err);
+    r = options_take(s, options, err);
+    if (r >= 0)
+        r = roster_add(&s->roster, system->head.id, h, false, from, options->after, err);
     if (r < 0) {
         stream_drop(s);
         return r;
@@ -355,6 +414,14 @@ hcs_result cc_stream_next(hcs_stream *stream, uint64_t deadline_ns, hcs_event *o
     r = stream_wait(s, deadline_ns, out, err);
     atomic_flag_clear_explicit(&s->reading, memory_order_release);
     return r;
+}
+
+hcs_result cc_stream_cursor(const hcs_stream *stream, char out[HCS_CURSOR_SIZE], hcs_error *err)
+{
+    (void) stream;
+    (void) out;
+    return fail(err, HCS_E_WIN32_NOT_SUPPORTED, "computecore.cursor",
+                "HCS keeps no log that a cursor could stand in; hcsd does");
 }
 
 void cc_stream_end(hcs_stream *stream)

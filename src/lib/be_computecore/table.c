@@ -10,6 +10,7 @@ const struct backend computecore_backend = {
     .host_info = cc_host_info,
     .host_status = cc_host_status,
     .host_enumerate = cc_host_enumerate,
+    .host_snapshot = cc_host_snapshot,
     .host_set_log_bytes = cc_host_set_log_bytes,
     .system_create = cc_system_create,
     .system_open = cc_system_open,
@@ -32,6 +33,7 @@ const struct backend computecore_backend = {
     .stream_open_system = cc_stream_open_system,
     .stream_pollable = cc_stream_pollable,
     .stream_next = cc_stream_next,
+    .stream_cursor = cc_stream_cursor,
     .stream_end = cc_stream_end,
     .stream_close = cc_stream_close,
 };

@@ -194,7 +194,14 @@ static hcs_result start_environment(struct start *s, hcs_error *err)
     return HCS_OK;
 }
 
-/* The program as an absolute path: the service leaves the working directory. */
+static hcs_result cannot_run(int os, const char *program, hcs_error *err)
+{
+    return fail_os(err, HCS_E_SERVICE_NOT_AVAILABLE, os, "host.start",
+                   "hcsd cannot be started (HCS_HCSD names the program): '%s'", program);
+}
+
+/* The program as an absolute path: the service leaves the working directory.  One that is not there
+ * is noticed before the socket is touched, which somebody else may be about to serve. */
 static hcs_result start_program(struct start *s, hcs_error *err)
 {
     const char *named = secure_getenv("HCS_HCSD");
@@ -215,6 +222,8 @@ static hcs_result start_program(struct start *s, hcs_error *err)
         s->program = NULL;
         return fail(err, HCS_E_OUTOFMEMORY, "host.start", "no memory for '%s'", named);
     }
+    if (access(s->program, X_OK) < 0)
+        return cannot_run(errno, s->program, err);
     return HCS_OK;
 }
 
@@ -430,8 +439,7 @@ static hcs_result start_run(struct start *s, hcs_error *err)
     if (os == 0)
         return HCS_OK;
     (void) unlink(s->path);
-    return fail_os(err, HCS_E_SERVICE_NOT_AVAILABLE, os, "host.start",
-                   "hcsd cannot be started (HCS_HCSD names the program): '%s'", s->program);
+    return cannot_run(os, s->program, err);
 }
 
 static hcs_result start_service(const char *path, struct autostart *out, hcs_error *err)

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "cursor.h"
 #include "handles.h"
 
 /* Where the service is: a port of this machine, and what messages call it, or a socket's path. */
@@ -148,23 +149,54 @@ hcs_result vl_host_status(hcs_host *host, char **out_document, hcs_error *err)
     return ask(host, INTERFACE "GetStatus", "status", out_document, err);
 }
 
+static hcs_result list_systems(struct vl_host *host, const char *query_opt, bool snapshot,
+                               struct varlink_message *reply, const char *where, hcs_error *err)
+{
+    json_t *query = NULL;
+    hcs_result r;
+
+    if (query_opt) {
+        r = call_text(query_opt, HCS_E_INVALID_JSON, where, "query", &query, err);
+        if (r < 0)
+            return r;
+    }
+    return call_make(
+        host, INTERFACE "ListSystems",
+        json_pack("{s:o*, s:o*}", "query", query, "snapshot", snapshot ? json_true() : NULL), NULL,
+        0, NO_DEADLINE, reply, err);
+}
+
 hcs_result vl_host_enumerate(hcs_host *host, const char *query_opt, char **out_document,
                              hcs_error *err)
 {
     _cleanup_(varlink_message_done) struct varlink_message reply;
-    json_t *query = NULL;
     hcs_result r;
 
     varlink_message_init(&reply);
-    if (query_opt) {
-        r = call_text(query_opt, HCS_E_INVALID_JSON, "hcs_host_enumerate", "query", &query, err);
-        if (r < 0)
-            return r;
-    }
-    r = call_make(vl_host_of(host), INTERFACE "ListSystems", json_pack("{s:o*}", "query", query),
-                  NULL, 0, NO_DEADLINE, &reply, err);
+    r = list_systems(vl_host_of(host), query_opt, false, &reply, "hcs_host_enumerate", err);
+    return r < 0 ? r : call_document(&reply, "systems", out_document, err);
+}
+
+hcs_result vl_host_snapshot(hcs_host *host, const char *query_opt, char **out_document,
+                            char cursor[HCS_CURSOR_SIZE], hcs_error *err)
+{
+    _cleanup_(varlink_message_done) struct varlink_message reply;
+    const json_t *position, *after;
+    const char *log;
+    hcs_result r;
+
+    varlink_message_init(&reply);
+    r = list_systems(vl_host_of(host), query_opt, true, &reply, "hcs_host_snapshot", err);
     if (r < 0)
         return r;
+    position = json_object_get(reply.json, "position");
+    after = json_object_get(position, "after");
+    log = json_string_value(json_object_get(position, "log"));
+    if (!log || !json_is_integer(after) || json_integer_value(after) < 0 ||
+        cursor_format(log, (uint64_t) json_integer_value(after), cursor) < 0)
+        return fail(err, HCS_E_WIN32_NOT_SUPPORTED, "host.snapshot",
+                    "the service at '%s' does not say where in its log the list stands",
+                    vl_host_of(host)->path);
     return call_document(&reply, "systems", out_document, err);
 }
 

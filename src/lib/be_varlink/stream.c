@@ -2,9 +2,10 @@
  *
  * Owns:    a connection of its own, the message that the last event is borrowed from.
  * Users:   the table of the back end; subscribe.c opens it.
- * Promise: what the service sends comes out in its order, each once; nothing ends without
- *          HCS_EVENT_END.  The flag of the watch is set exactly while there is something to return
- *          that the connection does not show.
+ * Promise: what the service sends comes out in its order, each once, also over a lost connection
+ *          (reconnect.c): the place moves when an event is returned, and not before.  Nothing ends
+ *          without HCS_EVENT_END.  The flag of the watch is set exactly while there is something to
+ *          return that neither the connection nor the alarm shows.
  */
 #include "stream.h"
 
@@ -22,19 +23,25 @@ void stream_forget_creation(struct vl_stream *s)
     vl_op_unref(TAKE(s->creation));
 }
 
+void stream_hang_up(struct vl_stream *s)
+{
+    watch_forget(&s->watch);
+    s->call.answered = false;
+    call_done(&s->call);
+}
+
 void stream_drop(struct vl_stream *s)
 {
     if (!s)
         return;
     roster_leave(&s->place);
     varlink_message_done(&s->message);
-    watch_forget(&s->watch);
-    s->call.answered = false;
-    call_done(&s->call);
+    stream_hang_up(s);
     stream_forget_creation(s);
     watch_done(&s->watch);
     vl_host_unref(s->host);
     json_decref(s->request);
+    json_decref(s->begin);
     lock_done(&s->lock);
     free(s->detail);
     free(s->end_reason);
@@ -68,25 +75,67 @@ static const char reason_orphaned[] = "the system's handle was closed";
 static void event_end(struct vl_stream *s, const char *reason, hcs_event *e)
 {
     own_event_make(e, HCS_EVENT_END, reason, &s->detail);
-    watch_forget(&s->watch);
+    stream_hang_up(s);
     stream_forget_creation(s);
-    s->call.answered = false;
-    call_done(&s->call);
+    if (s->reconnects)
+        watch_set_alarm(&s->watch, 0);
     lock_take(&s->lock);
     s->finished = true;
     watch_set(&s->watch, false);
     lock_give(&s->lock);
 }
 
-/* The connection is of no use any more: an event, or the end when it was us. */
+/* The connection is of no use any more: an event, or the end when it was us or nothing is left to
+ * be told. */
 static void event_lost(struct vl_stream *s, const hcs_error *why, hcs_event *e)
 {
     if (s->cut) {
         event_end(s, reason_orphaned, e);
         return;
     }
+    if (s->reconnects && s->exited) {
+        event_end(s, "the system has exited", e);
+        return;
+    }
     own_event_make(e, HCS_EVENT_SERVICE_DISCONNECT, why->text, &s->detail);
-    s->lost = true;
+    if (reconnect_can(s, why->code))
+        reconnect_later(s);
+    else
+        s->lost = true;
+}
+
+/* We have our place at the service again. */
+static void event_again(struct vl_stream *s, hcs_event *e)
+{
+    reconnect_done(s);
+    own_event_document(e, HCS_EVENT_SERVICE_RECONNECTED,
+                       json_pack("{s:I}", "Attempts", (json_int_t) s->backoff.attempts),
+                       &s->detail);
+}
+
+/* Whether it is before the moment that the user wants to begin with.  The service says so itself,
+ * but not any more when it is asked to go on after an event that was before that moment, too. */
+static bool is_too_early(struct vl_stream *s, const hcs_event *e)
+{
+    if (e->kind == HCS_EVENT_GAP || s->since_ns == 0)
+        return false;
+    if (e->realtime_ns < s->since_ns)
+        return true;
+    s->since_ns = 0;
+    return false;
+}
+
+/* What an event of the log means for the stream. */
+static void event_note(struct vl_stream *s, const hcs_event *e)
+{
+    place_move(s, e->sequence);
+    if (!json_object_get(s->request, "systemId"))
+        return;
+    s->exited |= e->kind == HCS_EVENT_SYSTEM_EXITED;
+    /* Whether this can be remembered only matters for finding it again. */
+    if (s->reconnects && e->system.incarnation && !json_object_get(s->request, "incarnation"))
+        (void) json_object_set_new(s->request, "incarnation",
+                                   json_integer((json_int_t) e->system.incarnation));
 }
 
 /* The missing numbers.  The sequence is the last of them, so that a stream that is opened after
@@ -114,19 +163,42 @@ static const json_t *member(const json_t *json, const char *name)
     return json_is_null(value) ? NULL : value;
 }
 
-/* One answer of the service: 1 @e is an event, 0 it says nothing that we know, negative: it makes
- * no sense. */
+/* The place has moved, perhaps into another log or another boot.  1: the user wants to know. */
+static hcs_result event_bookmark(struct vl_stream *s, const json_t *position, hcs_event *e,
+                                 hcs_error *err)
+{
+    hcs_result r = place_take(s, position, err);
+
+    if (r < 0 || !s->bookmarks)
+        return r;
+    own_event_stamp(e, HCS_EVENT_BOOKMARK);
+    e->sequence = s->at.after;
+    place_stamp(s, e);
+    return 1;
+}
+
+/* One answer of the service: 1 @e is an event, 0 it says nothing that the user is told, negative:
+ * it makes no sense. */
 static hcs_result answer_view(struct vl_stream *s, hcs_event *e, hcs_error *err)
 {
     const json_t *event = member(s->message.json, "event");
     const json_t *gap = member(s->message.json, "gap");
     const json_t *end = member(s->message.json, "end");
+    const json_t *bookmark = member(s->message.json, "bookmark");
     hcs_result r;
 
     if (event || gap) {
         r = event ? event_view(event, e, err) : event_gap(gap, e, err);
-        return r < 0 ? r : 1;
+        if (r < 0)
+            return r;
+        event_note(s, e);
+        if (is_too_early(s, e))
+            return 0;
+        place_stamp(s, e);
+        return 1;
     }
+    if (bookmark)
+        return event_bookmark(s, bookmark, e, err);
     if (!end)
         return 0;
     if (!json_is_string(end))
@@ -134,6 +206,51 @@ static hcs_result answer_view(struct vl_stream *s, hcs_event *e, hcs_error *err)
                     "an end without a reason in the answer of the service");
     event_end(s, json_string_value(end), e);
     return 1;
+}
+
+/* One answer has come.  As answer_view(). */
+static hcs_result answer_take(struct vl_stream *s, hcs_event *e, hcs_error *err)
+{
+    hcs_result r;
+
+    if (!s->subscribing) {
+        r = answer_view(s, e, err);
+        if (r >= 0 && s->reconnects)
+            reconnect_settled(s);
+        return r;
+    }
+    r = subscribe_check_ready(s, s->message.json, err);
+    s->subscribing = false;
+    if (r < 0 || !s->away)
+        return r;
+    event_again(s, e);
+    return 1;
+}
+
+/* No answer has come, and the connection is of no use any more.  1: @e is an event. */
+static int answer_lost(struct vl_stream *s, const hcs_error *why, hcs_event *e)
+{
+    bool refused = s->call.answered && why->code != HCS_E_PROTOCOL_ERROR;
+
+    if (s->away && !s->cut && reconnect_can(s, why->code)) {
+        reconnect_later(s);
+        return 0;
+    }
+    if (refused || (s->away && !s->cut))
+        event_end(s, why->text, e);
+    else
+        event_lost(s, why, e);
+    return 1;
+}
+
+/* The last answer of the call was no end. */
+static void answer_check_last(struct vl_stream *s)
+{
+    if (!s->call.answered || !s->call.link)
+        return;
+    s->end_reason = strdup("the service has no more");
+    if (!s->end_reason)
+        s->lost = true;
 }
 
 /* The next event that the connection has: 1; 0 there is none.  Never fails: what is wrong with the
@@ -148,29 +265,17 @@ static int event_read(struct vl_stream *s, hcs_event *e)
             event_end(s, s->end_reason, e);
             return 1;
         }
+        if (!s->call.link && !reconnect_try(s))
+            return 0;
         varlink_message_done(&s->message);
         r = call_try(&s->call, &s->message, &why);
         if (r == 0)
             return 0;
-        if (r > 0 && s->subscribing) {
-            r = subscribe_check_ready(s, s->message.json, &why);
-            s->subscribing = false;
-        } else if (r > 0)
-            r = answer_view(s, e, &why);
-        else if (s->call.answered && why.code != HCS_E_PROTOCOL_ERROR) {
-            event_end(s, why.text, e);
-            return 1;
-        }
-        if (r < 0) {
-            event_lost(s, &why, e);
-            return 1;
-        }
-        /* The last answer of the call, and it is no end. */
-        if (s->call.answered && s->call.link) {
-            s->end_reason = strdup("the service has no more");
-            if (!s->end_reason)
-                s->lost = true;
-        }
+        if (r > 0)
+            r = answer_take(s, e, &why);
+        if (r < 0)
+            return answer_lost(s, &why, e);
+        answer_check_last(s);
         if (r > 0)
             return 1;
     }
@@ -186,6 +291,7 @@ static int event_first(struct vl_stream *s, hcs_event *e)
         return event_read(s, e);
     if (r == 0)
         return 0;
+    stream_hang_up(s);
     if (r == HCS_E_SERVICE_DISCONNECT || r == HCS_E_SERVICE_NOT_AVAILABLE)
         event_lost(s, &why, e);
     else

@@ -10,6 +10,7 @@ const struct backend varlink_backend = {
     .host_info = vl_host_info,
     .host_status = vl_host_status,
     .host_enumerate = vl_host_enumerate,
+    .host_snapshot = vl_host_snapshot,
     .host_set_log_bytes = vl_host_set_log_bytes,
     .system_create = vl_system_create,
     .system_open = vl_system_open,
@@ -32,6 +33,7 @@ const struct backend varlink_backend = {
     .stream_open_system = vl_stream_open_system,
     .stream_pollable = vl_stream_pollable,
     .stream_next = vl_stream_next,
+    .stream_cursor = vl_stream_cursor,
     .stream_end = vl_stream_end,
     .stream_close = vl_stream_close,
 };

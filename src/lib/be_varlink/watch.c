@@ -1,8 +1,9 @@
 /* watch.c - waiting for a connection, on Linux.
  *
- * Owns:    an eventfd and an epoll for each watch.
+ * Owns:    an eventfd, an epoll and, where there are alarms, a timerfd for each watch.
  * Users:   call.c and op.c wait for links, stream.c has a watch for its user.
- * Promise: a watch is readable exactly while its flag is set or its link has something.
+ * Promise: a watch is readable exactly while its flag is set, its link has something, or its alarm
+ *          is due.
  */
 #include "watch.h"
 
@@ -10,10 +11,14 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 
+#include "clock.h"
 #include "deadline.h"
 #include "err.h"
 #include "fd.h"
+
+#define S_NS UINT64_C(1000000000)
 
 static bool fd_wait(int fd, short events, uint64_t deadline)
 {
@@ -86,7 +91,7 @@ hcs_result watch_init(struct watch *w, hcs_error *err)
 {
     hcs_result r;
 
-    *w = (struct watch){ .flag = { HCS_POLLABLE_NONE }, .both = HCS_POLLABLE_NONE };
+    *w = (struct watch){ .flag = { HCS_POLLABLE_NONE }, .both = HCS_POLLABLE_NONE, .timer_fd = -1 };
     r = wake_init(&w->flag, err);
     if (r < 0)
         return r;
@@ -99,6 +104,7 @@ hcs_result watch_init(struct watch *w, hcs_error *err)
 void watch_done(struct watch *w)
 {
     fd_drop(&w->both);
+    fd_drop(&w->timer_fd);
     wake_done(&w->flag);
 }
 
@@ -121,6 +127,29 @@ hcs_result watch_add_other(struct watch *w, const struct link_watch *other, hcs_
 void watch_remove_other(struct watch *w, const struct link_watch *other)
 {
     (void) epoll_ctl(w->both, EPOLL_CTL_DEL, other->pollable, NULL);
+}
+
+hcs_result watch_allow_alarm(struct watch *w, hcs_error *err)
+{
+    w->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (w->timer_fd < 0)
+        return fail_os(err, result_from_errno(errno), errno, "stream.open", "timer for a stream");
+    return epoll_add(w->both, w->timer_fd, err);
+}
+
+void watch_set_alarm(struct watch *w, uint64_t at_ns)
+{
+    const struct itimerspec at = { .it_value = { (time_t) (at_ns / S_NS), (long) (at_ns % S_NS) } };
+
+    if (w->alarm_ns == at_ns)
+        return;
+    w->alarm_ns = at_ns;
+    (void) timerfd_settime(w->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
+}
+
+bool watch_alarm_is_due(struct watch *w)
+{
+    return w->alarm_ns != 0 && clock_monotonic_ns() >= w->alarm_ns;
 }
 
 void watch_set(struct watch *w, bool set)

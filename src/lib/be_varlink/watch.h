@@ -1,6 +1,7 @@
 /* watch.h - waiting for a connection, the part of this back end that is the platform's.
  *
- * A link is polled by itself; a watch is a pollable of a link and of a flag of ours together. */
+ * A link is polled by itself; a watch is a pollable of a link, of a flag of ours and of an alarm
+ * together. */
 #ifndef HCS_LIB_VARLINK_WATCH_H
 #define HCS_LIB_VARLINK_WATCH_H
 
@@ -42,11 +43,16 @@ struct watch {
     hcs_pollable both;
     bool set;                   /* guarded by the owner's lock, as the two calls that say so */
     const struct varlink *link; /* NULL: none, or forgotten */
+    uint64_t alarm_ns;          /* moment that makes it readable; 0: none */
 #ifdef _WIN32
+    void *timer; /* the system's; NULL: it has no alarms */
+    atomic_int alarm_came;
     hcs_pollable other; /* event of the other's watch; NULL: there is none */
     void *other_wait;   /* the system's, which sets ours when it is set, once */
     uint64_t number;    /* by which it knows us */
     atomic_int other_came;
+#else
+    int timer_fd; /* -1: it has no alarms */
 #endif
 };
 
@@ -62,6 +68,16 @@ void watch_forget(struct watch *w);
 _must_use_ hcs_result watch_add_other(struct watch *w, const struct link_watch *other,
                                       hcs_error *err);
 void watch_remove_other(struct watch *w, const struct link_watch *other);
+
+/* It shall have alarms: before the first one. */
+_must_use_ hcs_result watch_allow_alarm(struct watch *w, hcs_error *err);
+
+/* Readable from the moment @at_ns of clock_monotonic_ns() on, until the alarm is set again; 0: not
+ * at all.  By the thread that reads. */
+void watch_set_alarm(struct watch *w, uint64_t at_ns);
+
+/* Whether an alarm is set and its moment has come. */
+bool watch_alarm_is_due(struct watch *w);
 
 /* With the owner's lock held: readable without the link, or only with it. */
 void watch_set(struct watch *w, bool set);

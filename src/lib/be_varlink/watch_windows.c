@@ -1,12 +1,14 @@
 /* watch_windows.c - waiting for a connection, on Windows.
  *
- * Owns:    an event object for each watch, which Winsock sets when something arrives.
+ * Owns:    an event object for each watch, which Winsock sets when something arrives; a timer where
+ *          there are alarms, which sets it too.
  * Users:   call.c and op.c wait for links, stream.c has a watch for its user.
  * Promise: an event is set while there is something, as a descriptor is readable.  Winsock itself
  *          only says when something comes: so whoever clears an event looks afterwards.
  */
 #include "watch.h"
 
+#include "clock.h"
 #include "deadline.h"
 #include "err.h"
 #include "idtab.h"
@@ -114,6 +116,12 @@ hcs_result watch_init(struct watch *w, hcs_error *err)
 
 void watch_done(struct watch *w)
 {
+    if (w->timer) {
+        SetThreadpoolTimer(w->timer, NULL, 0, 0);
+        WaitForThreadpoolTimerCallbacks(w->timer, TRUE);
+        CloseThreadpoolTimer(w->timer);
+        w->timer = NULL;
+    }
     wake_done(&w->flag);
 }
 
@@ -233,13 +241,57 @@ static bool other_again(struct watch *w)
     return other_wait(w) < 0;
 }
 
+/* ---- an alarm ---- */
+
+/* On a thread of the system, which does nothing else. */
+static VOID CALLBACK alarm_came(PTP_CALLBACK_INSTANCE instance, PVOID watch, PTP_TIMER timer)
+{
+    struct watch *w = watch;
+
+    (void) instance;
+    (void) timer;
+    atomic_store(&w->alarm_came, 1);
+    SetEvent(w->both);
+}
+
+hcs_result watch_allow_alarm(struct watch *w, hcs_error *err)
+{
+    w->timer = CreateThreadpoolTimer(alarm_came, w, NULL);
+    if (!w->timer)
+        return fail_os(err, HCS_E_OUTOFMEMORY, (int) GetLastError(), "stream.open",
+                       "timer for a stream");
+    return HCS_OK;
+}
+
+void watch_set_alarm(struct watch *w, uint64_t at_ns)
+{
+    uint64_t now = clock_monotonic_ns();
+    LARGE_INTEGER left = { .QuadPart = at_ns > now ? -(LONGLONG) ((at_ns - now) / 100) : 0 };
+    FILETIME due = { (DWORD) left.LowPart, (DWORD) left.HighPart };
+
+    if (w->alarm_ns == at_ns)
+        return;
+    /* The alarm before says nothing any more from here on. */
+    SetThreadpoolTimer(w->timer, NULL, 0, 0);
+    WaitForThreadpoolTimerCallbacks(w->timer, TRUE);
+    atomic_store(&w->alarm_came, 0);
+    w->alarm_ns = at_ns;
+    if (at_ns)
+        SetThreadpoolTimer(w->timer, &due, 0, 0);
+}
+
+bool watch_alarm_is_due(struct watch *w)
+{
+    return w->alarm_ns != 0 && (atomic_load(&w->alarm_came) || clock_monotonic_ns() >= w->alarm_ns);
+}
+
 void watch_set(struct watch *w, bool set)
 {
     w->set = set;
     if (!set) {
         wake_clear(&w->flag);
         set = (w->link && socket_wait(varlink_fd(w->link), POLLIN, 0)) ||
-              (w->other && other_again(w));
+              (w->other && other_again(w)) || watch_alarm_is_due(w);
     }
     if (set)
         wake_set(&w->flag);

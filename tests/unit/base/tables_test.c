@@ -252,6 +252,29 @@ static void event_kinds_have_microsofts_numbers(void **state)
     assert_string_equal(hcs_event_kind_name(0x02000000), "ServiceDisconnect");
     assert_null(hcs_event_kind_name(0));
     assert_null(hcs_event_kind_name(0x4C48FFFF));
+    assert_string_equal(hcs_event_kind_name(0x4C480102), "Bookmark");
+    assert_string_equal(hcs_event_kind_name(0x4C480103), "ServiceReconnected");
+}
+
+static void kinds_are_found_by_their_names(void **state)
+{
+    hcs_event_kind kind = 7;
+
+    (void) state;
+    for (size_t i = 0; i < n_event_rows; i++) {
+        assert_int_equal(hcs_event_kind_from_name(event_rows[i].name, &kind), HCS_OK);
+        assert_int_equal(kind, event_rows[i].kind);
+        assert_true(strlen(hcs_event_kind_meaning(kind)) > 10);
+    }
+    assert_string_equal(hcs_event_kind_meaning(HCS_EVENT_PROCESS_EXITED),
+                        "a process of the system has exited");
+    assert_null(hcs_event_kind_meaning(0));
+    assert_int_equal(hcs_event_kind_from_name("processexited", &kind), HCS_OK);
+    assert_int_equal(kind, HCS_EVENT_PROCESS_EXITED);
+    assert_int_equal(hcs_event_kind_from_name("ProcessExite", &kind), HCS_E_WIN32_NOT_FOUND);
+    assert_int_equal(hcs_event_kind_from_name("", &kind), HCS_E_WIN32_NOT_FOUND);
+    assert_int_equal(hcs_event_kind_from_name(NULL, &kind), HCS_E_POINTER);
+    assert_int_equal(kind, HCS_EVENT_PROCESS_EXITED);
 }
 
 int main(void)
@@ -267,6 +290,7 @@ int main(void)
         cmocka_unit_test(success_is_no_failure),
         cmocka_unit_test(every_row_tells_meaning_and_advice),
         cmocka_unit_test(names_lead_back_to_their_codes),
+        cmocka_unit_test(kinds_are_found_by_their_names),
         cmocka_unit_test(event_kinds_have_microsofts_numbers),
     };
 

@@ -50,6 +50,29 @@ static void what_is_no_code_is_refused(void **state)
     assert_int_equal(code, 5);
 }
 
+static void kinds_of_events_are_explained(void **state)
+{
+    static const char *const ways[] = { "ProcessExited", "processexited", "0x10000", "65536" };
+    static const char *const bad[] = { "", "ProcessExit", "0x8037010E", "0x4C48FFFF", "0" };
+    hcs_event_kind kind = 0;
+    FILE *to = tmpfile();
+    char *text;
+
+    (void) state;
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        assert_int_equal(explain_parse_kind(ways[i], &kind), 0);
+        assert_int_equal(kind, HCS_EVENT_PROCESS_EXITED);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(explain_parse_kind(bad[i], &kind), -1);
+    assert_non_null(to);
+    explain_print_kind(to, HCS_EVENT_SERVICE_RECONNECTED, 0);
+    text = written(to);
+    assert_non_null(strstr(text, "ServiceReconnected  0x4C480103 ("));
+    assert_non_null(strstr(text, "the stream has its place at the service again"));
+    free(text);
+}
+
 static void known_code_is_explained(void **state)
 {
     int known;
@@ -120,6 +143,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_code_may_be_written_in_each_way),
         cmocka_unit_test(what_is_no_code_is_refused),
+        cmocka_unit_test(kinds_of_events_are_explained),
         cmocka_unit_test(known_code_is_explained),
         cmocka_unit_test(older_family_is_explained_by_its_twin),
         cmocka_unit_test(unknown_code_is_told_as_unknown),

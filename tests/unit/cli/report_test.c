@@ -107,7 +107,7 @@ static void detail_is_handed_on_with_its_numbers(void **state)
     e.process_id = 9;
     e.has_exit = 1;
     e.exit = exit_of(HCS_EXIT_CODE, 42, 0);
-    line = report_event_json(&e);
+    line = report_event_json(&e, "");
     assert_string_equal(line, "{\"sequence\":7,\"kind\":65536,\"name\":\"ProcessExited\","
                               "\"realtimeNs\":1700000000123456789,\"monotonicNs\":5,"
                               "\"system\":{\"id\":\"web\",\"incarnation\":3,\"owner\":\"me\","
@@ -126,7 +126,7 @@ static void lines_are_lines_and_json(void **state)
     (void) state;
     for (size_t i = 0; i < sizeof details / sizeof details[0]; i++) {
         hcs_event e = event_of(0x4C48FFFF, details[i]);
-        char *line = report_event_json(&e);
+        char *line = report_event_json(&e, "");
         json_t *json = json_loads(line, 0, NULL);
 
         assert_null(strchr(line, '\n'));

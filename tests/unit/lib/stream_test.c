@@ -170,9 +170,9 @@ static void options_reach_the_service(void **state)
     assert_string_equal(asked, "{\"after\":12345678901,\"from\":\"after\"}");
     hcs_stream_close(stream);
     stream = NULL;
-    options.from = 3;
+    options.from = 6;
     assert_int_equal(hcs_stream_open(host, &options, &stream, &err), HCS_E_INVALIDARG);
-    assert_non_null(strstr(err.text, "from is 3"));
+    assert_non_null(strstr(err.text, "from is 6"));
     options.size = 4;
     assert_int_equal(hcs_stream_open(host, &options, &stream, &err), HCS_E_INVALIDARG);
     assert_null(stream);

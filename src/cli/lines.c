@@ -1,0 +1,117 @@
+/* lines.c - events on the standard output.
+ *
+ * Owns the template.  Used by events.  Promises one line for each event.
+ */
+#include "lines.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli.h"
+#include "machine.h"
+#include "report.h"
+#include "template.h"
+
+enum { WIDTH_TIME = 21, WIDTH_SEQUENCE = 8, WIDTH_ID = 20, WIDTH_NAME = 21 };
+
+int lines_init(struct lines *l, const char *format_opt, char problem[OPTION_PROBLEM])
+{
+    *l = (struct lines){ .form = LINES_TABLE, .has_colour = output_has_colour(stdout) };
+    if (!format_opt || strcmp(format_opt, "table") == 0)
+        return 0;
+    if (strcmp(format_opt, "json") == 0) {
+        l->form = LINES_JSON;
+        return 0;
+    }
+    if (!strstr(format_opt, "{{")) {
+        snprintf(problem, OPTION_PROBLEM,
+                 "is '%.80s', must be 'table', 'json' or a template such as '{{.ID}} {{.Kind}}'",
+                 format_opt);
+        return -1;
+    }
+    l->form = LINES_TEMPLATE;
+    l->template = template_parse(format_opt, problem);
+    return l->template ? 0 : -1;
+}
+
+void lines_done(struct lines *l)
+{
+    template_drop(l->template);
+    l->template = NULL;
+}
+
+void lines_title(const struct lines *l)
+{
+    if (l->form != LINES_TABLE)
+        return;
+    printf("%-*s%*s  %-*s %-*s %s\n", WIDTH_TIME, "TIME", WIDTH_SEQUENCE - 2, "NUMBER", WIDTH_ID,
+           "ID", WIDTH_NAME, "EVENT", "WHAT IT MEANS");
+    fflush(stdout);
+}
+
+static void print_time(const hcs_event *event)
+{
+    time_t seconds = (time_t) (event->realtime_ns / 1000000000u);
+    unsigned thousandths = (unsigned) (event->realtime_ns / 1000000u % 1000u);
+    struct tm t;
+    char day[32] = "", whole[48] = "-";
+
+    if (event->realtime_ns && machine_local_time(seconds, &t) == 0 &&
+        strftime(day, sizeof day, "%b %d %H:%M:%S", &t))
+        snprintf(whole, sizeof whole, "%s.%03u", day, thousandths);
+    printf("%-*s", WIDTH_TIME, whole);
+}
+
+/* A stream that is not left alone says more than the event does. */
+static char *words_of(const struct lines *l, const hcs_event *event)
+{
+    if (l->reconnects && event->kind == HCS_EVENT_SERVICE_DISCONNECT)
+        return strdup("the service is gone: waiting for it to come back");
+    return report_event_words(event);
+}
+
+static int print_row(const struct lines *l, const hcs_event *event)
+{
+    _cleanup_(free_dropp) char *words = words_of(l, event);
+    enum colour colour = report_event_colour(event);
+    char number[24] = "-", name[16];
+
+    if (!words)
+        return -1;
+    if (event->sequence)
+        snprintf(number, sizeof number, "%llu", (unsigned long long) event->sequence);
+    print_time(event);
+    printf("%*s  ", WIDTH_SEQUENCE - 2, number);
+    output_cell(stdout, event->system.id[0] ? event->system.id : "-", COLOUR_BOLD, WIDTH_ID,
+                l->has_colour);
+    printf(" ");
+    output_cell(stdout, report_event_name(event, name, sizeof name), COLOUR_NONE, WIDTH_NAME,
+                l->has_colour);
+    printf(" ");
+    output_cell(stdout, words, colour, 0, l->has_colour);
+    putchar('\n');
+    return 0;
+}
+
+static int print_json(const hcs_event *event, const char *cursor)
+{
+    _cleanup_(free_dropp) char *line = report_event_json(event, cursor);
+
+    if (line)
+        puts(line);
+    return line ? 0 : -1;
+}
+
+int lines_print(const struct lines *l, const hcs_event *event, const char *cursor)
+{
+    int r;
+
+    if (l->form == LINES_TABLE)
+        return print_row(l, event);
+    if (l->form == LINES_JSON)
+        return print_json(event, cursor);
+    r = template_print(l->template, stdout, event, cursor);
+    putchar('\n');
+    return r;
+}

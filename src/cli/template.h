@@ -1,0 +1,22 @@
+/* template.h - an event in the words of a template: '{{.ID}} {{.Exit}} {{json .}}'. */
+#ifndef HCS_CLI_TEMPLATE_H
+#define HCS_CLI_TEMPLATE_H
+
+#include <hcs/event.h>
+
+#include "option.h"
+
+struct template;
+
+/* Owned: template_drop().  NULL with @problem: what is wrong, and at which character. */
+struct template *template_parse(const char *text, char problem[OPTION_PROBLEM]);
+void template_drop(struct template *t);
+
+/* Write @event, without a newline at the end.  @cursor: behind it, "" where there is none.  0, or
+ * -1 when out of memory: then the line is not whole. */
+int template_print(const struct template *t, FILE *to, const hcs_event *event, const char *cursor);
+
+/* The names of fields, with commas between, in @buffer. */
+char *template_fields(char *buffer, size_t size);
+
+#endif
