@@ -330,7 +330,7 @@ int evlog_add_sources(struct evlog *log, sd_event *loop)
 {
     int r;
 
-    log->checkpoint_at = CHECKPOINT_NOW;
+    log->checkpoint_at = CHECKPOINT_NOW; /* what the opening wrote has gone into the file at once */
     if (!loop)
         return 0;
     r = sd_event_add_defer(loop, &log->idle, on_idle, log);
