@@ -15,6 +15,8 @@
 #include "doc.h"
 #include "hcs/event.h"
 
+#define DRIVER_ADOPT_US 5000000 /* from adopt to done, at most */
+
 struct driver_system;
 
 /* What a driver may tell the engine. */
@@ -28,6 +30,15 @@ struct driver_events {
 
     /* Process @number has ended, once for each that started, after its process_started. */
     void (*process_exited)(struct driver_system *s, uint32_t number, const hcs_exit *report);
+
+    /* Of an adopted system: process @number runs as @pid, but no hcsd got as far as telling its start;
+     * whoever asked for it is gone.  With @pid 0 that may still come to be: no other process may
+     * have the number. */
+    void (*process_found)(struct driver_system *s, uint32_t number, uint32_t pid);
+
+    /* Of an adopted system: 1 when the exit of process @number was durable before: a record of it may
+     * be deleted, and it is not to be told. */
+    int (*is_settled)(struct driver_system *s, uint32_t number);
 
     /* Anything else that happened to a system that has not ended: kind and document as HCS has
      * them, or a kind HCS may have one day.  @detail is JSON text of at most 32 KiB, or "". */
@@ -44,17 +55,25 @@ struct driver_events {
 struct driver_system {
     const char *id;
     uint64_t incarnation;
-    const struct doc_system *doc;
-    const char *run_dir; /* absolute; private to this system; exists, empty, mode 0700; the engine
-                          * removes it after `clean` */
+    const struct doc_system *doc; /* NULL for one that is adopted only to be cleaned */
+    const char *run_dir; /* absolute; private to this system; exists, mode 0700; empty before a
+                          * create; the engine removes it after `clean` */
     const struct driver_events *tell;
     void *data; /* the driver's own */
 };
 
 struct driver;
 
-typedef void (*driver_leftover_exit)(void *context, uint32_t number, uint32_t pid,
-                                     uint32_t wait_status);
+/* A process that runs, as far as the event log knows. */
+struct driver_process {
+    uint32_t number;
+    uint32_t pid;
+};
+
+struct driver_known {
+    const struct driver_process *processes; /* by number */
+    size_t n_processes;
+};
 
 struct driver_ops {
     const char *name;      /* "oci" */
@@ -94,12 +113,14 @@ struct driver_ops {
      * is left alone. */
     void (*forget)(struct driver *d, struct driver_system *s);
 
-    /* A system of this driver that an hcsd before this one left behind in @run_dir: end what is
-     * left of it, blocking, at start-up only, then tell every exit of a process that was recorded.
-     */
-    hcs_result (*end_leftover)(struct driver *d, const char *id, uint64_t incarnation,
-                               const char *run_dir, driver_leftover_exit visit, void *context,
-                               hcs_error *err);
+    /* In place of create: take over a system that an hcsd before this one left in its run_dir.  What
+     * happened meanwhile is told as always.  `done` comes within DRIVER_ADOPT_US: when all is told,
+     * or when the keeper is too slow, and then that is told later.  With a failure (a keeper that is
+     * gone) `exited` follows: unknown, or the truth where there is another witness.
+     * With @known_opt NULL nobody wants to hear of it: `done`, then only clean and forget follow.
+     * @known_opt is borrowed for the call. */
+    void (*adopt)(struct driver *d, struct driver_system *s, uint64_t job,
+                  const struct driver_known *known_opt);
 
     /* What it is and can do, as a JSON object for GetInfo (new reference); NULL when out of memory.
      */

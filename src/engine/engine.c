@@ -6,7 +6,9 @@
 #include "engine.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
+#include <systemd/sd-id128.h>
 
 #include "err.h"
 #include "log.h"
@@ -237,6 +239,18 @@ static int add_sources(struct engine *e)
     return r;
 }
 
+static int boot_id(struct engine *e)
+{
+    sd_id128_t id;
+    int r = 0;
+
+    if (e->options.boot_id)
+        snprintf(e->boot_id, sizeof e->boot_id, "%s", e->options.boot_id);
+    else if ((r = sd_id128_get_boot(&id)) >= 0)
+        sd_id128_to_string(id, e->boot_id);
+    return r;
+}
+
 /* The log was damaged, and a new one has been begun. */
 static void on_renewed(void *context, const struct evlog_renewal *renewal)
 {
@@ -256,6 +270,11 @@ hcs_result engine_new(const struct engine_options *options, struct engine **out,
     if (!e)
         return fail(err, HCS_E_OUTOFMEMORY, "engine.new", "no memory for the engine");
     e->options = *options;
+    r = boot_id(e);
+    if (r < 0) {
+        free(e);
+        return fail_os(err, HCS_E_FAIL, -r, "engine.new", "boot id of the host");
+    }
     list_init(&e->systems);
     list_init(&e->clients);
     list_init(&e->answers);
@@ -299,6 +318,19 @@ uint32_t engine_cleaning(const struct engine *e)
     list_for_each(&e->systems, n) n_cleaning +=
         container_of(n, struct system, link)->state == STATE_STOPPED;
     return n_cleaning;
+}
+
+uint32_t engine_under_way(const struct engine *e)
+{
+    uint32_t n_jobs = 0;
+
+    list_for_each(&e->systems, n)
+    {
+        struct system *s = container_of(n, struct system, link);
+
+        list_for_each(&s->jobs, m) n_jobs += !list_is_empty(&container_of(m, struct job, link)->calls);
+    }
+    return n_jobs;
 }
 
 struct evlog *engine_log(struct engine *e)

@@ -23,6 +23,7 @@ struct engine_options {
     sd_event *loop;
     struct evlog *log;
     const char *run_dir;       /* absolute; systems get a directory each below it */
+    const char *boot_id;       /* of the host as it runs now; NULL: ask the kernel */
     struct driver *namespaces; /* for containers; NULL when this host can run none... */
     const char *no_namespaces; /* ...and then why */
     struct driver *plain;      /* for isolation none; NULL: refused */
@@ -70,9 +71,12 @@ _must_use_ hcs_result engine_new(const struct engine_options *options, struct en
                                  hcs_error *err);
 void engine_drop(struct engine *e);
 
-/* Before anybody is served: end the systems that an hcsd before this one left, and tell their ends.
- */
-_must_use_ hcs_result engine_recover(struct engine *e, hcs_error *err);
+/* Before anybody is served: take over the systems that an hcsd before this one left, tell what
+ * happened to them meanwhile, and clean up what is left of those that have ended or never were.
+ * Begun here; the loop is to run until engine_adopting() says 0, which takes a few seconds at most,
+ * however many there are and whatever state they are in. */
+_must_use_ hcs_result engine_adopt(struct engine *e, hcs_error *err);
+uint32_t engine_adopting(const struct engine *e);
 
 struct evlog *engine_log(struct engine *e);
 
@@ -82,6 +86,9 @@ void engine_count(const struct engine *e, uint32_t *out_counts);
 
 /* Systems that have not ended or are not yet cleaned up. */
 uint32_t engine_busy(const struct engine *e);
+
+/* Verbs that clients wait for and that a driver has not answered. */
+uint32_t engine_under_way(const struct engine *e);
 
 /* Those of them that have ended, or could not be created, and are being cleaned up. */
 uint32_t engine_cleaning(const struct engine *e);

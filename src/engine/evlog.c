@@ -37,6 +37,7 @@ static struct evlog *make(const struct evlog_options *options)
     log->options.path = log->path = strdup(options->path);
     log->mark_fd = -1;
     list_init(&log->pending);
+    list_init(&log->lives);
     list_init(&log->ended);
     list_init(&log->tail);
     if (!log->options.clock)
@@ -127,6 +128,11 @@ void evlog_close(struct evlog *log)
         return;
     drop_slots(&log->pending);
     drop_slots(&log->tail);
+    list_for_each(&log->lives, m)
+    {
+        list_remove(m);
+        evlog_life_drop(container_of(m, struct evlog_life, link));
+    }
     list_for_each(&log->ended, n)
     {
         list_remove(n);
@@ -235,6 +241,12 @@ uint64_t evlog_next_incarnation(struct evlog *log)
     return ++log->incarnation;
 }
 
+void evlog_skip_incarnations(struct evlog *log, uint64_t incarnation)
+{
+    if (log->incarnation < incarnation)
+        log->incarnation = incarnation;
+}
+
 struct evlog_slot *evlog_reserve(size_t room)
 {
     struct evlog_slot *slot = calloc(1, sizeof *slot);
@@ -275,6 +287,7 @@ hcs_result evlog_append(struct evlog *log, struct evlog_slot *take_slot, hcs_eve
     take_slot->realtime_ns = event->realtime_ns;
     take_slot->incarnation = event->system.incarnation;
     take_slot->kind = event->kind;
+    take_slot->pid = event->process_id;
     list_append(&log->pending, &take_slot->link);
     log->n_pending++;
     log->pending_bytes += take_slot->bytes.capacity;

@@ -69,6 +69,25 @@ struct evlog_ended {
     const char *detail; /* SystemExitStatus */
 };
 
+/* One of its processes, known by the engine's number: pids are used again. */
+struct evlog_process {
+    uint32_t number;
+    uint32_t pid;
+    uint64_t exit_sequence; /* 0: it runs, as far as the log knows */
+};
+
+/* A system that lives, noted so that the next hcsd can take it over.  Strings are borrowed for the
+ * call. */
+struct evlog_living {
+    hcs_event_system system;
+    uint64_t first_sequence;
+    uint64_t started_ns;                   /* realtime of its start; 0: it was not started */
+    const char *document;                  /* "": the file is from a time when none was kept */
+    const char *boot_id;                   /* of the host when it was made; "" as well */
+    const struct evlog_process *processes; /* that it has already; not set by evlog_list_living() */
+    size_t n_processes;
+};
+
 /* A damaged file is set aside as PATH.damaged-TIME, said in the log, and a new one begun.  A file
  * of an older hcsd is brought up to date; one of a newer hcsd is refused.  One that is up to date
  * is not written, so that a full disk does not keep the service from beginning. */
@@ -102,6 +121,9 @@ uint64_t evlog_last(const struct evlog *log);  /* newest durable event; 0 when n
 /* A number that no system of this log has had, for a new one.  Durable with the next commit. */
 uint64_t evlog_next_incarnation(struct evlog *log);
 
+/* Numbers up to @incarnation were used, too, by systems that never got as far as the log. */
+void evlog_skip_incarnations(struct evlog *log, uint64_t incarnation);
+
 struct evlog_slot *evlog_reserve(size_t room); /* bytes; NULL when out of memory */
 void evlog_slot_drop(struct evlog_slot *slot);
 
@@ -109,13 +131,16 @@ void evlog_slot_drop(struct evlog_slot *slot);
 _must_use_ hcs_result evlog_append(struct evlog *log, struct evlog_slot *take_slot,
                                    hcs_event *event);
 
+/* Before the append: the PROCESS_STARTED or PROCESS_EXITED in @slot is of process @number, which
+ * is kept with it until its system has ended (of processes that have exited the newest 2048). */
+void evlog_slot_process(struct evlog_slot *slot, uint32_t number);
+
 /* Remember a system with the next commit; its exit event must have been appended. */
 _must_use_ hcs_result evlog_remember(struct evlog *log, const struct evlog_ended *ended);
 
 /* Note with the next commit that a system lives, until evlog_remember() says that it has ended; its
- * first event must have been appended. */
-_must_use_ hcs_result evlog_begin_life(struct evlog *log, const hcs_event_system *system,
-                                       uint64_t first_sequence);
+ * first event must have been appended.  That it has started is noted with that event. */
+_must_use_ hcs_result evlog_begin_life(struct evlog *log, const struct evlog_living *living);
 
 int evlog_has_pending(const struct evlog *log);
 uint64_t evlog_pending_bytes(const struct evlog *log); /* memory of what waits */
@@ -153,10 +178,14 @@ _must_use_ hcs_result evlog_find_incarnation(struct evlog *log, uint64_t incarna
 _must_use_ hcs_result evlog_list_ended(struct evlog *log, evlog_visit_ended visit, void *context,
                                        hcs_error *err);
 
-/* Systems that were noted as living; of the rows only `system` and `first_sequence` mean anything.
- */
-_must_use_ hcs_result evlog_list_living(struct evlog *log, evlog_visit_ended visit, void *context,
+/* Systems that were noted as living, by incarnation, and the processes of one, by number. */
+typedef void (*evlog_visit_living)(void *context, const struct evlog_living *living);
+_must_use_ hcs_result evlog_list_living(struct evlog *log, evlog_visit_living visit, void *context,
                                         hcs_error *err);
+typedef void (*evlog_visit_process)(void *context, const struct evlog_process *process);
+_must_use_ hcs_result evlog_list_processes(struct evlog *log, uint64_t incarnation,
+                                           evlog_visit_process visit, void *context,
+                                           hcs_error *err);
 _must_use_ hcs_result evlog_forget_ended(struct evlog *log, uint64_t incarnation, hcs_error *err);
 
 #endif

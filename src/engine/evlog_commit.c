@@ -72,12 +72,14 @@ int evlog_on_wal(void *context, sqlite3 *db, const char *name, int pages)
 static int write_slot(struct evlog *log, const struct evlog_slot *slot)
 {
     sqlite3_stmt *st = log->statements[ST_APPEND];
+    int r;
 
     sqlite3_bind_int64(st, 1, (sqlite3_int64) slot->sequence);
     sqlite3_bind_int64(st, 2, (sqlite3_int64) slot->incarnation);
     sqlite3_bind_int64(st, 3, slot->kind);
     sqlite3_bind_text(st, 4, slot->bytes.data, (int) slot->bytes.length, SQLITE_STATIC);
-    return evlog_run(log, ST_APPEND);
+    r = evlog_run(log, ST_APPEND);
+    return r == SQLITE_OK ? evlog_note_slot(log, slot) : r;
 }
 
 struct span {
@@ -138,8 +140,10 @@ static int write_boot(struct evlog *log)
  * pages of its own, so it does not get in the way of events that have been waiting for room. */
 static int write_all(struct evlog *log, struct evlog_change *change, int may_trim)
 {
-    int r = write_events(log, change);
+    int r = evlog_write_lives(log);
 
+    if (r == SQLITE_OK)
+        r = write_events(log, change);
     if (r == SQLITE_OK)
         r = write_boot(log);
     if (r == SQLITE_OK)
@@ -229,6 +233,11 @@ static hcs_result write_pending(struct evlog *log, hcs_error *err)
     log->boot_is_saved = 1;
     keep_in_tail(log);
     take_over(log, &change);
+    list_for_each(&log->lives, m)
+    {
+        list_remove(m);
+        evlog_life_drop(container_of(m, struct evlog_life, link));
+    }
     list_for_each(&log->ended, n)
     {
         list_remove(n);
@@ -253,7 +262,7 @@ static void note_outcome(struct evlog *log, hcs_result r, const hcs_error *err)
 
 static int has_work(const struct evlog *log)
 {
-    return evlog_has_pending(log) || !list_is_empty(&log->ended);
+    return evlog_has_pending(log) || !list_is_empty(&log->ended) || !list_is_empty(&log->lives);
 }
 
 hcs_result evlog_commit(struct evlog *log, hcs_error *err)

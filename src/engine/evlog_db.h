@@ -7,7 +7,8 @@
  * evlog_mark.c    the newest number that was told, beside the file
  * evlog_aside.c   a damaged file is moved out of the way
  * evlog_read.c    reading again
- * evlog_ended.c   systems that live and that have ended
+ * evlog_living.c  systems that live, and their processes, for the next hcsd
+ * evlog_ended.c   systems that have ended
  */
 #ifndef HCS_ENGINE_EVLOG_DB_H
 #define HCS_ENGINE_EVLOG_DB_H
@@ -21,7 +22,7 @@
 #define EVLOG_SLOT_MAX ((size_t) 64 * 1024)
 #define EVLOG_SPAN 256u     /* events that share a row of `span` */
 #define EVLOG_ROW_BYTES 40u /* what an event takes in the file beside its bytes, about */
-#define EVLOG_FORMAT 1      /* of the file: PRAGMA user_version */
+#define EVLOG_FORMAT 2      /* of the file: PRAGMA user_version */
 #define EVLOG_IO_TRIES 6u   /* commits in a row with an I/O error, after which it is damage */
 #define EVLOG_NEWER SQLITE_MISMATCH /* evlog_file_open(): the file is of a newer hcsd */
 
@@ -31,12 +32,26 @@ struct evlog_slot {
     uint64_t realtime_ns;
     uint64_t incarnation;
     hcs_event_kind kind;
+    uint32_t process; /* the engine's number; 0: not of a process */
+    uint32_t pid;
     struct buf bytes;
+};
+
+/* A system that begins to live. */
+struct evlog_life {
+    struct list link;
+    struct evlog_living living; /* its strings point into the copies below */
+    char *id;
+    char *owner;
+    char *document;
+    char *type;
+    char *isolation;
+    char *boot_id;
+    struct evlog_process *processes;
 };
 
 struct evlog_row {
     struct list link;
-    int living;               /* it begins to live; else it has ended */
     struct evlog_ended ended; /* its strings point into the copies below */
     char *id;
     char *owner;
@@ -72,6 +87,12 @@ enum evlog_statement {
     ST_LIVING,
     ST_NOT_LIVING,
     ST_LIST_LIVING,
+    ST_STARTED,
+    ST_PROCESS_STARTED,
+    ST_PROCESS_EXITED,
+    ST_TRIM_PROCESSES,
+    ST_NO_PROCESSES,
+    ST_LIST_PROCESSES,
     N_STATEMENTS
 };
 
@@ -96,7 +117,9 @@ struct evlog {
     uint64_t incarnation; /* last given */
     uint64_t incarnation_saved;
     struct list pending; /* slots */
+    struct list lives;   /* struct evlog_life, for the next commit */
     struct list ended;   /* rows for the next commit */
+    uint32_t n_exited;   /* processes, since they were trimmed */
     struct list tail;    /* durable slots, newest last */
     size_t n_tail;
     size_t tail_bytes;
@@ -188,6 +211,19 @@ _must_use_ hcs_result evlog_open_anew(struct evlog *log, const struct evlog_mark
 /* The log that the new one at hand comes after. */
 _must_use_ hcs_result evlog_note_previous(struct evlog *log, const struct evlog_mark *mark,
                                           hcs_error *err);
+
+/* evlog_living.c, within the transaction of a commit: lives before what happens to them, notes with
+ * it, ends after it */
+void evlog_life_drop(struct evlog_life *life);
+int evlog_write_lives(struct evlog *log);
+int evlog_note_slot(struct evlog *log, const struct evlog_slot *slot);
+int evlog_write_not_living(struct evlog *log, uint64_t incarnation);
+void evlog_bind_system(sqlite3_stmt *st, const hcs_event_system *system, uint64_t first_sequence);
+uint64_t evlog_column_sequence(sqlite3_stmt *st, int column);
+const char *evlog_column(sqlite3_stmt *st, int column);
+void evlog_carry_lives(struct evlog *log); /* as evlog_carry_rows() */
+void evlog_lives_shift(struct evlog *log, uint64_t by);
+hcs_result evlog_rows_done(struct evlog *log, sqlite3_stmt *st, int status, hcs_error *err);
 
 /* evlog_ended.c */
 void evlog_row_drop(struct evlog_row *row);

@@ -1,6 +1,6 @@
-/* evlog_ended.c - systems that live and systems that have ended, remembered beside their events.
- * Owns:    the tables `living` and `ended`, rows that wait for the commit.
- * Users:   system.c writes and asks, recover.c asks for what lived.  Loop thread only. */
+/* evlog_ended.c - systems that have ended, remembered beside their events.
+ * Owns:    the table `ended`, rows that wait for the commit.
+ * Users:   system.c writes and asks.  Loop thread only. */
 
 #include "evlog_db.h"
 
@@ -20,13 +20,12 @@ void evlog_row_drop(struct evlog_row *row)
     free(row);
 }
 
-static hcs_result queue_row(struct evlog *log, const struct evlog_ended *ended, int living)
+hcs_result evlog_remember(struct evlog *log, const struct evlog_ended *ended)
 {
     struct evlog_row *row = calloc(1, sizeof *row);
 
     if (!row)
         return HCS_E_OUTOFMEMORY;
-    row->living = living;
     row->ended = *ended;
     row->ended.system.id = row->id = strdup(ended->system.id);
     row->ended.system.owner = row->owner = strdup(ended->system.owner);
@@ -41,40 +40,6 @@ static hcs_result queue_row(struct evlog *log, const struct evlog_ended *ended, 
     return HCS_OK;
 }
 
-hcs_result evlog_remember(struct evlog *log, const struct evlog_ended *ended)
-{
-    return queue_row(log, ended, 0);
-}
-
-hcs_result evlog_begin_life(struct evlog *log, const hcs_event_system *system,
-                            uint64_t first_sequence)
-{
-    struct evlog_ended row = {
-        .system = *system,
-        .first_sequence = first_sequence,
-        .exit = HCS_EXIT_INIT,
-        .detail = "",
-    };
-
-    return queue_row(log, &row, 1);
-}
-
-static void bind_system(sqlite3_stmt *st, const struct evlog_ended *ended)
-{
-    sqlite3_bind_int64(st, 1, (sqlite3_int64) ended->system.incarnation);
-    sqlite3_bind_text(st, 2, ended->system.id, -1, SQLITE_STATIC);
-    sqlite3_bind_text(st, 3, ended->system.owner, -1, SQLITE_STATIC);
-    sqlite3_bind_text(st, 4, ended->system.type, -1, SQLITE_STATIC);
-    sqlite3_bind_text(st, 5, ended->system.isolation, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(st, 6, (sqlite3_int64) ended->first_sequence);
-}
-
-static int write_living(struct evlog *log, const struct evlog_ended *row)
-{
-    bind_system(log->statements[ST_LIVING], row);
-    return evlog_run(log, ST_LIVING);
-}
-
 static int write_ended(struct evlog *log, const struct evlog_ended *ended)
 {
     sqlite3_stmt *st = log->statements[ST_REMEMBER];
@@ -85,7 +50,7 @@ static int write_ended(struct evlog *log, const struct evlog_ended *ended)
     json_decref(json);
     if (!text)
         return r;
-    bind_system(st, ended);
+    evlog_bind_system(st, &ended->system, ended->first_sequence);
     sqlite3_bind_int64(st, 7, (sqlite3_int64) ended->exit_sequence);
     sqlite3_bind_text(st, 8, text, -1, SQLITE_TRANSIENT);
     sqlite3_bind_text(st, 9, ended->detail, -1, SQLITE_STATIC);
@@ -93,9 +58,7 @@ static int write_ended(struct evlog *log, const struct evlog_ended *ended)
     r = evlog_run(log, ST_REMEMBER);
     if (r != SQLITE_OK)
         return r;
-    sqlite3_bind_int64(log->statements[ST_NOT_LIVING], 1,
-                       (sqlite3_int64) ended->system.incarnation);
-    r = evlog_run(log, ST_NOT_LIVING);
+    r = evlog_write_not_living(log, ended->system.incarnation);
     if (r != SQLITE_OK)
         return r;
     sqlite3_bind_int64(log->statements[ST_TRIM_ENDED], 1, (sqlite3_int64) log->options.ended_max);
@@ -109,9 +72,7 @@ int evlog_write_rows(struct evlog *log)
 
     list_for_each(&log->ended, n)
     {
-        struct evlog_row *row = container_of(n, struct evlog_row, link);
-
-        r = row->living ? write_living(log, &row->ended) : write_ended(log, &row->ended);
+        r = write_ended(log, &container_of(n, struct evlog_row, link)->ended);
         if (r != SQLITE_OK)
             break;
     }
@@ -119,18 +80,11 @@ int evlog_write_rows(struct evlog *log)
 }
 
 /* A number of an event; 0 when that event was of a log before this one. */
-static uint64_t column_sequence(sqlite3_stmt *st, int column)
+uint64_t evlog_column_sequence(sqlite3_stmt *st, int column)
 {
     sqlite3_int64 n = sqlite3_column_int64(st, column);
 
     return n > 0 ? (uint64_t) n : 0;
-}
-
-static const char *column_string(sqlite3_stmt *st, int column)
-{
-    const char *text = (const char *) sqlite3_column_text(st, column);
-
-    return text ? text : "";
 }
 
 static hcs_result visit_ended_rows(struct evlog *log, sqlite3_stmt *st, evlog_visit_ended visit,
@@ -143,27 +97,23 @@ static hcs_result visit_ended_rows(struct evlog *log, sqlite3_stmt *st, evlog_vi
         return result;
     while ((r = sqlite3_step(st)) == SQLITE_ROW) {
         struct evlog_ended ended = { .exit = HCS_EXIT_INIT };
-        json_t *json = json_loads(column_string(st, 7), 0, NULL);
+        json_t *json = json_loads(evlog_column(st, 7), 0, NULL);
 
         ended.system.incarnation = (uint64_t) sqlite3_column_int64(st, 0);
-        ended.system.id = column_string(st, 1);
-        ended.system.owner = column_string(st, 2);
-        ended.system.type = column_string(st, 3);
-        ended.system.isolation = column_string(st, 4);
-        ended.first_sequence = column_sequence(st, 5);
-        ended.exit_sequence = column_sequence(st, 6);
-        ended.detail = column_string(st, 8);
+        ended.system.id = evlog_column(st, 1);
+        ended.system.owner = evlog_column(st, 2);
+        ended.system.type = evlog_column(st, 3);
+        ended.system.isolation = evlog_column(st, 4);
+        ended.first_sequence = evlog_column_sequence(st, 5);
+        ended.exit_sequence = evlog_column_sequence(st, 6);
+        ended.detail = evlog_column(st, 8);
         if (!json || exit_from_json(json, &ended.exit, NULL) < 0)
             ended.exit = exit_unknown("its record in the event log cannot be read");
         json_decref(json);
         visit(context, &ended);
         ++*out_visited;
     }
-    if (r != SQLITE_DONE)
-        result = evlog_fail(log, "read event log", err);
-    sqlite3_reset(st);
-    sqlite3_clear_bindings(st);
-    return result;
+    return evlog_rows_done(log, st, r, err);
 }
 
 hcs_result evlog_find_ended(struct evlog *log, const char *id, uint64_t incarnation,
@@ -199,14 +149,6 @@ hcs_result evlog_list_ended(struct evlog *log, evlog_visit_ended visit, void *co
     return visit_ended_rows(log, log->statements[ST_LIST_ENDED], visit, context, &visited, err);
 }
 
-hcs_result evlog_list_living(struct evlog *log, evlog_visit_ended visit, void *context,
-                             hcs_error *err)
-{
-    int visited = 0;
-
-    return visit_ended_rows(log, log->statements[ST_LIST_LIVING], visit, context, &visited, err);
-}
-
 hcs_result evlog_forget_ended(struct evlog *log, uint64_t incarnation, hcs_error *err)
 {
     hcs_result r = evlog_check_open(log, err);
@@ -223,7 +165,6 @@ hcs_result evlog_forget_ended(struct evlog *log, uint64_t incarnation, hcs_error
 
 struct carry {
     struct evlog *log;
-    int living;
     int failed;
 };
 
@@ -231,13 +172,13 @@ static void carry_row(void *context, const struct evlog_ended *ended)
 {
     struct carry *carry = context;
 
-    carry->failed |= queue_row(carry->log, ended, carry->living) < 0;
+    carry->failed |= evlog_remember(carry->log, ended) < 0;
 }
 
 /* They come before the rows that wait already, some of which say how they went on. */
 void evlog_carry_rows(struct evlog *log)
 {
-    struct carry living = { log, 1, 0 }, ended = { log, 0, 0 };
+    struct carry ended = { log, 0 };
     hcs_error err = HCS_ERROR_INIT;
     struct list waiting;
 
@@ -245,9 +186,7 @@ void evlog_carry_rows(struct evlog *log)
         return;
     list_init(&waiting);
     list_move_all(&waiting, &log->ended);
-    if (evlog_list_living(log, carry_row, &living, &err) < 0 || living.failed)
-        log_line(LOG_LINE_ERROR, "event log '%s': not all systems that live can be read: %s",
-                 log->path, living.failed ? "no memory" : err.text);
+    evlog_carry_lives(log);
     if (evlog_list_ended(log, carry_row, &ended, &err) < 0 || ended.failed)
         log_line(LOG_LINE_ERROR,
                  "event log '%s': not all systems that have ended will be remembered: %s",
@@ -266,4 +205,5 @@ void evlog_rows_shift(struct evlog *log, uint64_t by)
         row->ended.first_sequence -= by;
         row->ended.exit_sequence -= by;
     }
+    evlog_lives_shift(log, by);
 }

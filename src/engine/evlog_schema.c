@@ -61,10 +61,23 @@ static const char *const statement_text[N_STATEMENTS] = {
         "exit, detail FROM ended ORDER BY incarnation",
     [ST_FORGET_ENDED] = "DELETE FROM ended WHERE incarnation = ?1",
     [ST_LIVING] = "INSERT OR REPLACE INTO living (incarnation, id, owner, type, isolation, "
-                  "first_sequence) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                  "first_sequence, started_ns, document, boot_id) "
+                  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [ST_NOT_LIVING] = "DELETE FROM living WHERE incarnation = ?1",
-    [ST_LIST_LIVING] = "SELECT incarnation, id, owner, type, isolation, first_sequence, 0, '', '' "
-                       "FROM living ORDER BY incarnation",
+    [ST_LIST_LIVING] = "SELECT incarnation, id, owner, type, isolation, first_sequence, "
+                       "started_ns, document, boot_id FROM living ORDER BY incarnation",
+    [ST_STARTED] = "UPDATE living SET started_ns = ?2 WHERE incarnation = ?1",
+    [ST_PROCESS_STARTED] = "INSERT OR REPLACE INTO process (incarnation, number, pid, "
+                           "exit_sequence) VALUES (?1, ?2, ?3, ?4)",
+    [ST_PROCESS_EXITED] = "UPDATE process SET exit_sequence = ?3 "
+                          "WHERE incarnation = ?1 AND number = ?2",
+    [ST_TRIM_PROCESSES] = "DELETE FROM process WHERE incarnation = ?1 AND exit_sequence > 0 AND "
+                          "exit_sequence <= (SELECT exit_sequence FROM process "
+                          "WHERE incarnation = ?1 AND exit_sequence > 0 "
+                          "ORDER BY exit_sequence DESC LIMIT 1 OFFSET ?2)",
+    [ST_NO_PROCESSES] = "DELETE FROM process WHERE incarnation = ?1",
+    [ST_LIST_PROCESSES] = "SELECT number, pid, exit_sequence FROM process WHERE incarnation = ?1 "
+                          "ORDER BY number",
 };
 
 /* Format 0: what there was before files had the number of their format. */
@@ -88,6 +101,15 @@ static const char boots_and_spans[] =
     "CREATE TABLE boot (first_sequence INTEGER PRIMARY KEY, boot_id TEXT NOT NULL);"
     "CREATE TABLE span (number INTEGER PRIMARY KEY, newest INTEGER NOT NULL, "
     "bytes INTEGER NOT NULL);";
+
+/* Format 2: what the next hcsd needs to take over systems that live. */
+static const char lives[] =
+    "ALTER TABLE living ADD COLUMN started_ns INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE living ADD COLUMN document TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE living ADD COLUMN boot_id TEXT NOT NULL DEFAULT '';"
+    "CREATE TABLE process (incarnation INTEGER NOT NULL, number INTEGER NOT NULL, "
+    "pid INTEGER NOT NULL, exit_sequence INTEGER NOT NULL, "
+    "PRIMARY KEY (incarnation, number)) WITHOUT ROWID;";
 
 /* SQLite calls it an I/O error when an fsync or a write meets a full disk late. */
 static int is_disk_full(const struct evlog *log, int code)
@@ -197,6 +219,7 @@ static const struct format_step {
     int (*fill_opt)(struct evlog *log);
 } format_steps[EVLOG_FORMAT] = {
     { boots_and_spans, fill_spans },
+    { lives, NULL },
 };
 
 static int step_formats(struct evlog *log, uint64_t format)

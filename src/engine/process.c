@@ -27,6 +27,15 @@ void process_free(struct process *p)
     free(p);
 }
 
+static uint64_t append_of(struct process *p, struct evlog_slot *take_slot_opt, hcs_event *event)
+{
+    struct evlog_slot *slot = take_slot_opt ? take_slot_opt : evlog_reserve(EXIT_EVENT_ROOM);
+
+    if (slot)
+        evlog_slot_process(slot, p->number);
+    return system_append(p->system, slot, event);
+}
+
 static struct process *process_by_number(struct system *s, uint32_t number)
 {
     list_for_each(&s->processes, n)
@@ -52,27 +61,67 @@ static char *started_detail(uint32_t pid, const char *arguments)
     return text;
 }
 
+/* The start becomes known, and durable with the number that its keeper knows it by. */
+static void tell_start(struct process *p, uint32_t pid, const char *arguments_opt)
+{
+    _cleanup_(free_drop) char *detail = started_detail(pid, arguments_opt);
+    hcs_event event = HCS_EVENT_INIT;
+
+    p->started = 1;
+    p->pid = pid;
+    event.kind = HCS_EVENT_PROCESS_STARTED;
+    event.process_id = pid;
+    event.detail = detail ? detail : "";
+    event.detail_length = strlen(event.detail);
+    (void) append_of(p, NULL, &event);
+}
+
 void process_on_started(struct driver_system *at_driver, uint64_t number, uint32_t process,
                         uint32_t pid)
 {
     struct system *s = system_at_driver(at_driver);
     struct job *job = job_find(s, number);
     struct process *p = process_by_number(s, process);
-    hcs_event event = HCS_EVENT_INIT;
-    _cleanup_(free_drop) char *detail = NULL;
 
     assert(job && p && job->process == p && !p->started);
-    p->started = 1;
-    p->pid = pid;
-    detail = started_detail(pid, job->arguments);
-    event.kind = HCS_EVENT_PROCESS_STARTED;
-    event.process_id = pid;
-    event.detail = detail ? detail : "";
-    event.detail_length = strlen(event.detail);
-    (void) system_append(s, NULL, &event);
+    tell_start(p, pid, job->arguments);
     list_for_each(&job->calls, n) container_of(n, struct call, link)->process_id = pid;
     calls_answer_later(s->engine, &job->calls, HCS_OK, NULL);
     job_end(job);
+}
+
+void process_on_found(struct driver_system *at_driver, uint32_t number, uint32_t pid)
+{
+    struct system *s = system_at_driver(at_driver);
+    struct process *p;
+
+    if (s->last_process < number)
+        s->last_process = number;
+    if (pid == 0)
+        return;
+    if (process_by_number(s, number)) {
+        log_line(LOG_LINE_ERROR, "system '%s': driver %s found process %u, which was known", s->id,
+                 system_ops(s)->name, number);
+        return;
+    }
+    p = process_new(s, number);
+    if (!p) {
+        log_line(LOG_LINE_CRITICAL, "system '%s': process %u is lost for lack of memory", s->id,
+                 number);
+        return;
+    }
+    s->n_found++;
+    tell_start(p, pid, NULL);
+}
+
+int process_is_settled(struct driver_system *at_driver, uint32_t number)
+{
+    const struct system *s = system_at_driver(at_driver);
+
+    for (size_t i = s->n_settled; i > 0; i--) /* the newest are asked for */
+        if (s->settled[i - 1] == number)
+            return 1;
+    return 0;
 }
 
 void process_on_exited(struct driver_system *at_driver, uint32_t number, const hcs_exit *report)
@@ -97,14 +146,15 @@ void process_on_exited(struct driver_system *at_driver, uint32_t number, const h
     event.exit = *report;
     event.detail = detail ? detail : "";
     event.detail_length = strlen(event.detail);
-    (void) system_append(s, TAKE(p->exit_slot), &event);
+    (void) append_of(p, TAKE(p->exit_slot), &event);
+    s->n_ended += s->adopting;
     list_append(&s->engine->exited_processes, &p->settling);
     calls_answer_exit(s->engine, &p->waiters, report, detail);
 }
 
-void processes_end_unseen(struct system *s)
+void processes_end_unknown(struct system *s, const char *why)
 {
-    hcs_exit unknown = exit_unknown("the system ended before the end of the process was seen");
+    hcs_exit unknown = exit_unknown(why);
 
     list_for_each(&s->processes, n)
     {
@@ -169,7 +219,23 @@ static char *arguments_shown(const struct doc_process *doc)
     return text;
 }
 
-static uint32_t running_processes(struct system *s)
+size_t processes_noted(struct system *s, struct evlog_process **out)
+{
+    struct evlog_process *at = calloc(s->n_processes + 1, sizeof *at);
+    size_t n_noted = 0;
+
+    list_for_each(&s->processes, n)
+    {
+        const struct process *p = container_of(n, struct process, link);
+
+        if (at && p->started && !p->exited)
+            at[n_noted++] = (struct evlog_process){ .number = p->number, .pid = p->pid };
+    }
+    *out = at;
+    return n_noted;
+}
+
+uint32_t processes_running(struct system *s)
 {
     uint32_t n_running = 0;
 
@@ -177,7 +243,7 @@ static uint32_t running_processes(struct system *s)
     return n_running;
 }
 
-static struct process *process_new(struct system *s)
+struct process *process_new(struct system *s, uint32_t number)
 {
     struct process *p = calloc(1, sizeof *p);
 
@@ -189,7 +255,9 @@ static struct process *process_new(struct system *s)
         return NULL;
     }
     p->system = s;
-    p->number = ++s->last_process;
+    p->number = number;
+    if (s->last_process < number)
+        s->last_process = number;
     list_init(&p->settling);
     list_init(&p->waiters);
     list_append(&s->processes, &p->link);
@@ -200,7 +268,7 @@ static struct process *process_new(struct system *s)
 static hcs_result admit_process(struct system *s, hcs_error *err)
 {
     hcs_result r = system_step(s, WANT_PROCESS, err);
-    uint32_t n = running_processes(s);
+    uint32_t n = processes_running(s);
 
     if (r >= 0 && s->engine->log_is_stuck)
         r = fail(err, HCS_E_WIN32_DISK_FULL, "engine.process",
@@ -226,7 +294,7 @@ void engine_process_create(struct engine *e, struct call *call, const char *id,
         call_fail_now(call, err.code, &err);
         return;
     }
-    p = process_new(s);
+    p = process_new(s, s->last_process + 1);
     job = p ? job_begin(s, WANT_PROCESS, NULL) : NULL;
     if (!job) {
         if (p)

@@ -55,7 +55,7 @@ void system_view(const struct system *s, hcs_event_system *out)
     *out = (hcs_event_system){
         .id = s->id,
         .incarnation = s->incarnation,
-        .owner = s->doc->owner,
+        .owner = s->doc ? s->doc->owner : "",
         .type = "Container",
         .isolation = system_ops(s)->isolation,
     };
@@ -84,10 +84,18 @@ uint64_t system_append(struct system *s, struct evlog_slot *take_slot_opt, hcs_e
 /* So that the next hcsd knows of it, should this one not see its end. */
 static void begin_life(struct system *s)
 {
-    hcs_event_system view;
+    _cleanup_(processes_noted_drop) struct evlog_process *processes = NULL;
+    struct evlog_living living = {
+        .first_sequence = s->first_sequence,
+        .started_ns = s->started_ns,
+        .document = s->doc->text,
+        .boot_id = s->engine->boot_id,
+    };
 
-    system_view(s, &view);
-    if (evlog_begin_life(s->engine->options.log, &view, s->first_sequence) < 0)
+    living.n_processes = processes_noted(s, &processes);
+    living.processes = processes;
+    system_view(s, &living.system);
+    if (evlog_begin_life(s->engine->options.log, &living) < 0)
         log_line(LOG_LINE_ERROR, "system '%s' would be lost with this hcsd: no memory", s->id);
 }
 
@@ -179,6 +187,7 @@ void system_free(struct system *s)
     doc_system_drop(s->doc);
     free(s->run_dir);
     free(s->detail);
+    free(s->settled);
     free(s);
 }
 
@@ -213,7 +222,7 @@ static void system_gone(struct system *s)
         e->options.gone(e->options.gone_context);
 }
 
-static void clean(struct system *s)
+void system_clean(struct system *s)
 {
     struct job *job = job_begin(s, HAPPENED_EXIT, NULL);
 
@@ -237,7 +246,7 @@ static void created(struct system *s, struct job *job, hcs_result result, const 
         job_end(job);
         s->state = STATE_STOPPED;
         s->ended_durably = 1; /* there is no event to wait for */
-        clean(s);
+        system_clean(s);
         return;
     }
     (void) system_step(s, HAPPENED_CREATED, NULL);
@@ -313,6 +322,9 @@ static void on_done(struct driver_system *at_driver, uint64_t number, hcs_result
         job_end(job);
         system_gone(s);
         break;
+    case N_HAPPENINGS:
+        adopt_done(s, job, result, err);
+        break;
     default:
         calls_answer_later(s->engine, &job->calls, result, err);
         job_end(job);
@@ -336,7 +348,6 @@ static void remember(struct system *s)
 static void on_exited(struct driver_system *at_driver, const hcs_exit *report)
 {
     struct system *s = system_at_driver(at_driver);
-    hcs_event event = HCS_EVENT_INIT;
     hcs_error err = HCS_ERROR_INIT;
 
     if (system_step(s, HAPPENED_EXIT, &err) < 0) {
@@ -344,7 +355,15 @@ static void on_exited(struct driver_system *at_driver, const hcs_exit *report)
                  system_ops(s)->name, err.text);
         return;
     }
-    processes_end_unseen(s);
+    processes_end_unknown(s, "the system ended before the end of the process was seen");
+    system_end(s, report);
+}
+
+/* The exit gets its number; its processes have had theirs. */
+void system_end(struct system *s, const hcs_exit *report)
+{
+    hcs_event event = HCS_EVENT_INIT;
+
     s->exit = *report;
     if (s->start_failed && s->exit.how == HCS_EXIT_STATUS)
         s->exit = exit_of_system(HCS_E_TERMINATED_DURING_START, HCS_EXIT_TYPE_UNEXPECTED,
@@ -383,6 +402,8 @@ static const struct driver_events driver_events = {
     .done = on_done,
     .happened = on_happened,
     .process_started = process_on_started,
+    .process_found = process_on_found,
+    .is_settled = process_is_settled,
     .process_exited = process_on_exited,
     .exited = on_exited,
 };
@@ -393,7 +414,7 @@ void system_settle(struct system *s)
 {
     s->ended_durably = 1;
     system_ops(s)->settled(s->driver, &s->at_driver, 0);
-    clean(s);
+    system_clean(s);
 }
 
 /* ---- create ---- */
@@ -442,18 +463,25 @@ static hcs_result admit(struct engine *e, const struct doc_system *doc, struct d
     return (*out)->ops->check(*out, doc, err);
 }
 
+static hcs_result name_run_dir(struct system *s, hcs_error *err)
+{
+    free(TAKE(s->run_dir));
+    if (asprintf(&s->run_dir, "%s/%s.%" PRIu64, s->engine->options.run_dir, s->id,
+                 s->incarnation) >= 0)
+        return HCS_OK;
+    s->run_dir = NULL;
+    return fail(err, HCS_E_OUTOFMEMORY, "engine.create", "no memory for system '%s'", s->id);
+}
+
 /* A directory of that name may be left by an hcsd that was killed before the number was durable:
  * then the next number is taken. */
 static hcs_result make_run_dir(struct system *s, hcs_error *err)
 {
     for (int tries = 0; tries < RUN_DIR_TRIES; tries++) {
-        free(TAKE(s->run_dir));
-        if (asprintf(&s->run_dir, "%s/%s.%" PRIu64, s->engine->options.run_dir, s->id,
-                     s->incarnation) < 0) {
-            s->run_dir = NULL;
-            return fail(err, HCS_E_OUTOFMEMORY, "engine.create", "no memory for system '%s'",
-                        s->id);
-        }
+        hcs_result r = name_run_dir(s, err);
+
+        if (r < 0)
+            return r;
         if (mkdir(s->run_dir, 0700) == 0)
             return HCS_OK;
         if (errno != EEXIST)
@@ -464,21 +492,22 @@ static hcs_result make_run_dir(struct system *s, hcs_error *err)
                    s->run_dir);
 }
 
-static hcs_result make_system(struct engine *e, const char *id, struct doc_system **take_doc,
-                              struct driver *driver, struct system **out, hcs_error *err)
+/* A system in the engine's list, and nothing outside; NULL when out of memory. */
+struct system *system_new(struct engine *e, const char *id, uint64_t incarnation,
+                          struct doc_system **take_doc_opt, struct driver *driver, hcs_error *err)
 {
     struct system *s = calloc(1, sizeof *s);
-    hcs_result r;
 
-    if (!s)
-        return fail(err, HCS_E_OUTOFMEMORY, "engine.create", "no memory for system '%s'", id);
+    if (!s) {
+        (void) fail(err, HCS_E_OUTOFMEMORY, "engine.create", "no memory for system '%s'", id);
+        return NULL;
+    }
     s->engine = e;
     s->driver = driver;
-    s->doc = TAKE(*take_doc);
+    s->doc = take_doc_opt ? TAKE(*take_doc_opt) : NULL;
     s->state = STATE_CREATING;
     snprintf(s->id, sizeof s->id, "%s", id);
-    s->incarnation = evlog_next_incarnation(e->options.log);
-    s->exit_slot = evlog_reserve(EXIT_EVENT_ROOM + 6 * strlen(s->doc->owner));
+    s->incarnation = incarnation;
     list_init(&s->settling);
     list_init(&s->jobs);
     list_init(&s->processes);
@@ -487,13 +516,17 @@ static hcs_result make_system(struct engine *e, const char *id, struct doc_syste
     list_init(&s->successors);
     list_append(&e->systems, &s->link);
     e->n_systems++;
-    r = s->exit_slot
-            ? make_run_dir(s, err)
-            : fail(err, HCS_E_OUTOFMEMORY, "engine.create", "no memory for system '%s'", id);
-    if (r < 0) {
-        system_free(s);
-        return r;
-    }
+    s->exit_slot = evlog_reserve(EXIT_EVENT_ROOM + 6 * (s->doc ? strlen(s->doc->owner) : 0));
+    if (s->exit_slot && name_run_dir(s, err) >= 0)
+        return s;
+    (void) fail(err, HCS_E_OUTOFMEMORY, "engine.create", "no memory for system '%s'", id);
+    system_free(s);
+    return NULL;
+}
+
+/* From here on the driver may be told of it: its names do not change any more. */
+void system_bind(struct system *s)
+{
     s->at_driver = (struct driver_system){
         .id = s->id,
         .incarnation = s->incarnation,
@@ -501,6 +534,21 @@ static hcs_result make_system(struct engine *e, const char *id, struct doc_syste
         .run_dir = s->run_dir,
         .tell = &driver_events,
     };
+}
+
+static hcs_result make_system(struct engine *e, const char *id, struct doc_system **take_doc,
+                              struct driver *driver, struct system **out, hcs_error *err)
+{
+    struct system *s =
+        system_new(e, id, evlog_next_incarnation(e->options.log), take_doc, driver, err);
+    hcs_result r = s ? make_run_dir(s, err) : HCS_E_OUTOFMEMORY;
+
+    if (r < 0) {
+        if (s)
+            system_free(s);
+        return r;
+    }
+    system_bind(s);
     *out = s;
     return HCS_OK;
 }

@@ -19,8 +19,10 @@ struct engine {
     sd_event_source *turn;  /* the commit, after what was ready before it was dispatched */
     sd_event_source *retry; /* a commit that did not work is tried again */
     uint32_t n_systems;
+    uint32_t n_adopting;
     int log_is_stuck;
     int is_retry_due;
+    char boot_id[33];
 };
 
 struct process {
@@ -40,7 +42,7 @@ struct job {
     struct list link;
     uint64_t number;
     enum happening want;     /* WANT_START, WANT_SHUT_DOWN, ...; HAPPENED_CREATED for create,
-                                HAPPENED_EXIT for clean */
+                                HAPPENED_EXIT for clean, N_HAPPENINGS for adopt */
     struct list calls;       /* struct call: none when the asker has gone */
     struct process *process; /* WANT_PROCESS */
     char *arguments;         /* WANT_PROCESS: for the event */
@@ -52,7 +54,7 @@ struct system {
     struct engine *engine;
     struct driver *driver;
     struct driver_system at_driver;
-    struct doc_system *doc;
+    struct doc_system *doc; /* NULL: left by an earlier hcsd, forgotten, being cleaned up */
     char *run_dir;
     char *detail; /* SystemExitStatus, once it has ended */
     char id[129];
@@ -74,6 +76,12 @@ struct system {
     uint64_t last_job;
     uint32_t last_process;
     uint32_t n_processes; /* in the list */
+    uint32_t n_found;     /* processes told by the driver that the log did not know */
+    uint32_t n_ended;     /* processes that ended while nobody was there */
+    uint32_t *settled;    /* numbers of processes whose exits were durable before the adoption */
+    size_t n_settled;
+    int adopting;
+    const char *unseen; /* why nobody saw its end, when that is known before it is looked for */
 };
 
 /* engine.c */
@@ -90,6 +98,11 @@ void calls_answer_exit(struct engine *e, struct list *waiters, const hcs_exit *e
                        const char *detail);
 
 /* system.c */
+struct system *system_new(struct engine *e, const char *id, uint64_t incarnation,
+                          struct doc_system **take_doc_opt, struct driver *driver, hcs_error *err);
+void system_bind(struct system *s);
+void system_clean(struct system *s);
+void system_end(struct system *s, const hcs_exit *report);
 struct system *system_find(struct engine *e, const char *id, uint64_t incarnation);
 struct system *system_find_readable(struct engine *e, const char *id, uint64_t incarnation);
 struct system *system_find_living(struct engine *e, struct call *call, const char *id,
@@ -106,13 +119,26 @@ struct job *job_begin(struct system *s, enum happening want, struct call *call_o
 struct job *job_find(struct system *s, uint64_t number);
 void job_end(struct job *job);
 
+/* adopt.c */
+void adopt_done(struct system *s, struct job *job, hcs_result result, const hcs_error *err);
+
 /* process.c */
+struct process *process_new(struct system *s, uint32_t number);
+void process_on_found(struct driver_system *at_driver, uint32_t number, uint32_t pid);
+int process_is_settled(struct driver_system *at_driver, uint32_t number);
+void processes_end_unknown(struct system *s, const char *why);
+/* Those that run, for the log; @out is owned. */
+size_t processes_noted(struct system *s, struct evlog_process **out);
+static inline void processes_noted_drop(struct evlog_process **noted)
+{
+    free(*noted);
+}
+uint32_t processes_running(struct system *s);
 void process_on_started(struct driver_system *at_driver, uint64_t number, uint32_t process,
                         uint32_t pid);
 void process_on_exited(struct driver_system *at_driver, uint32_t number, const hcs_exit *report);
 void process_create_failed(struct system *s, struct job *job, hcs_result result,
                            const hcs_error *err);
-void processes_end_unseen(struct system *s);
 void process_settle(struct process *p);
 void process_free(struct process *p);
 

@@ -223,6 +223,7 @@ static void begin_calls(struct connection *c)
 void connection_call_done(struct connection *c)
 {
     c->method = NULL;
+    c->was_answered = 1;
     for (int i = 0; i < 3; i++)
         fd_drop(&c->back_fds[i]);
     /* the next call is begun from the loop, not from inside the answer to this one */

@@ -187,11 +187,26 @@ hcs_result listen_begin(struct server *s, const char *socket_path_opt, hcs_error
         r = adopt_socket(s, SD_LISTEN_FDS_START, err);
     } else {
         assert(socket_path_opt);
+        free(s->socket_path);
         s->socket_path = strdup(socket_path_opt);
         r = s->socket_path ? make_socket(s, err)
                            : fail(err, HCS_E_OUTOFMEMORY, "hcsd.listen", "no memory");
     }
-    return r < 0 ? r : watch(s, err);
+    return r;
+}
+
+hcs_result listen_take(struct server *s, const char *path, int take_fd, hcs_error *err)
+{
+    s->listen_fd = take_fd;
+    free(s->socket_path);
+    s->socket_path = strdup(path);
+    return s->socket_path ? fd_nonblocking(take_fd, err)
+                          : fail(err, HCS_E_OUTOFMEMORY, "hcsd.listen", "no memory");
+}
+
+hcs_result listen_serve(struct server *s, hcs_error *err)
+{
+    return watch(s, err);
 }
 
 void listen_end(struct server *s)
@@ -199,7 +214,7 @@ void listen_end(struct server *s)
     _cleanup_(fd_drop) int lock = -1;
 
     s->listening = sd_event_source_disable_unref(s->listening);
-    if (s->listen_fd >= 0 && !s->activated) {
+    if (s->listen_fd >= 0 && !s->activated && s->successor_fd < 0) {
         lock = take_lock(s->socket_path);
         (void) unlink(s->socket_path);
     }

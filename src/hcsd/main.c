@@ -21,6 +21,7 @@
 #include "log.h"
 #include "oci.h"
 #include "plain.h"
+#include "rundir.h"
 #include "server.h"
 
 #define SYSTEMS_MAX 20000u
@@ -50,6 +51,7 @@ struct settings {
     int automatic;
     int shared;
     int probe;
+    int replace;
 };
 
 static const char help[] =
@@ -87,6 +89,8 @@ static const char help[] =
     "  --idle-exit SEC    leave after so long without systems and clients; 0: stay (default: 0,\n"
     "                     60 with --auto)\n"
     "  --auto             started by a client: the socket is descriptor 3\n"
+    "  --replace          take over from the hcsd that serves the socket: clients wait, systems "
+    "run on\n"
     "  --probe            try every runtime in every mode on this machine, print what works, "
     "leave\n"
     "  --log-level LEVEL  error, warning, notice (default), info or debug\n"
@@ -234,6 +238,7 @@ static int parse(int argc, char **argv, struct settings *out, int *out_log_level
         { "limits", required_argument, NULL, 'L' },
         { "idle-exit", required_argument, NULL, 'i' },
         { "probe", no_argument, NULL, 'p' },
+        { "replace", no_argument, NULL, 'x' },
         { "log-level", required_argument, NULL, 'l' },
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'v' },
@@ -290,6 +295,9 @@ static int parse(int argc, char **argv, struct settings *out, int *out_log_level
             break;
         case 'p':
             out->probe = 1;
+            break;
+        case 'x':
+            out->replace = 1;
             break;
         case 'i':
             if (!parse_seconds(optarg, &out->idle_exit_s))
@@ -399,6 +407,7 @@ struct parts {
     char *run_dir;
     char *keeper;
     char *default_socket;
+    int run_dir_lock;
     hcs_error no_namespaces;
 };
 
@@ -527,12 +536,64 @@ static uint64_t idle_exit_us(const struct settings *settings)
     return settings->automatic && !settings->tcp ? 1000000ull * AUTO_IDLE_SECONDS : 0;
 }
 
+/* Nobody is accepted before it is known what is there; who connects meanwhile waits in the socket's
+ * queue. */
+static hcs_result adopt(struct server *s, hcs_error *err)
+{
+    hcs_result r = engine_adopt(s->engine, err);
+
+    while (r >= 0 && engine_adopting(s->engine) > 0 &&
+           sd_event_get_state(s->loop) == SD_EVENT_INITIAL) {
+        int n = sd_event_run(s->loop, UINT64_MAX);
+
+        if (n < 0)
+            r = fail_os(err, HCS_E_FAIL, -n, "hcsd.start", "event loop");
+    }
+    return r < 0 ? r : listen_serve(s, err);
+}
+
+static hcs_result begin_socket(struct parts *p, const struct settings *settings, hcs_error *err)
+{
+    struct server *s = &p->server;
+    hcs_result r = listen_begin(s, p->default_socket, err);
+
+    if (r >= 0)
+        r = begin_tcp(s, settings, err);
+    return r < 0 ? r : find_dirs(p, settings, err);
+}
+
+/* What takes long or may fail is done while the other one still serves; then there is only its log
+ * to open and its systems to adopt. */
+static hcs_result take_over(struct parts *p, const struct settings *settings, hcs_error *err)
+{
+    struct server *s = &p->server;
+    int fd = -1;
+    hcs_result r;
+
+    if (sd_listen_fds(0) > 0)
+        return fail(err, HCS_E_INVALIDARG, "hcsd.start",
+                    "--replace has no meaning with a socket that was passed");
+    s->socket_path = strdup(p->default_socket);
+    if (!s->socket_path)
+        return fail(err, HCS_E_OUTOFMEMORY, "hcsd.start", "no memory");
+    r = find_dirs(p, settings, err);
+    if (r >= 0)
+        r = make_drivers(p, settings, err);
+    if (r >= 0)
+        r = replace_take_over(p->default_socket, &fd, err);
+    if (r > 0)
+        r = listen_take(s, p->default_socket, fd, err);
+    else if (r == 0)
+        r = listen_begin(s, p->default_socket, err);
+    return r < 0 ? r : begin_tcp(s, settings, err);
+}
+
 static hcs_result begin(struct parts *p, const struct settings *settings, hcs_error *err)
 {
     struct server *s = &p->server;
     hcs_result r;
 
-    s->listen_fd = s->null_fd = -1;
+    s->listen_fd = s->null_fd = s->successor_fd = p->run_dir_lock = -1;
     s->started_ns = clock_realtime_ns();
     s->started_monotonic_ns = clock_monotonic_ns();
     s->activated = !settings->automatic && sd_listen_fds(0) > 0;
@@ -549,23 +610,21 @@ static hcs_result begin(struct parts *p, const struct settings *settings, hcs_er
     if (r >= 0 && settings->limits)
         r = limits_parse(settings->limits, &s->accounts, err);
     if (r >= 0)
-        r = listen_begin(s, p->default_socket, err);
+        r = settings->replace ? take_over(p, settings, err) : begin_socket(p, settings, err);
     if (r >= 0)
-        r = begin_tcp(s, settings, err);
-    if (r >= 0)
-        r = find_dirs(p, settings, err);
+        r = rundir_claim(p->run_dir, p->state_dir, &p->run_dir_lock, err);
     if (r >= 0)
         r = identity_load(p->state_dir, s->host_id, err);
     if (r >= 0)
         r = open_log(p, settings, err);
-    if (r >= 0)
+    if (r >= 0 && !settings->replace)
         r = make_drivers(p, settings, err);
     if (r >= 0) {
         list_drivers(p);
         r = make_engine(p, settings, err);
     }
     if (r >= 0)
-        r = engine_recover(s->engine, err);
+        r = adopt(s, err);
     return r < 0 ? r : tcp_serve(s, err);
 }
 
@@ -579,6 +638,7 @@ static void end(struct parts *p)
     tickets_drop(s);
     s->idle = sd_event_source_disable_unref(s->idle);
     s->stopping = sd_event_source_disable_unref(s->stopping);
+    replace_end(s);
     engine_drop(s->engine);
     if (p->namespaces)
         p->namespaces->ops->drop(p->namespaces);
@@ -588,6 +648,7 @@ static void end(struct parts *p)
         log_line(LOG_LINE_CRITICAL, "the last events could not be written");
     evlog_close(p->log);
     fd_drop(&s->null_fd);
+    fd_drop(&p->run_dir_lock);
     free(p->state_dir);
     free(p->run_dir);
     free(p->keeper);

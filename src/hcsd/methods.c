@@ -448,6 +448,27 @@ static void begin_description(struct connection *c, const json_t *p,
     connection_call_done(c);
 }
 
+static void begin_hand_over(struct connection *c, const json_t *p, struct varlink_message *message)
+{
+    hcs_error err = HCS_ERROR_INIT;
+    json_t *parameters;
+    int listen_fd;
+
+    (void) p;
+    (void) message;
+    if (replace_hand_over(c, &listen_fd, &err) < 0) {
+        connection_reply_failure(c, &err);
+        connection_call_done(c);
+        return;
+    }
+    parameters = json_pack("{s:i}", "socket", 0);
+    connection_reply_fds(c, parameters, &listen_fd, 1);
+    json_decref(parameters);
+    varlink_flush(c->varlink);
+    connection_call_done(c);
+    replace_leave(c->server);
+}
+
 /* ---- the tables ---- */
 
 #define ID                                                                                         \
@@ -479,6 +500,7 @@ static const struct method methods[] = {
       begin_list,
       format_systems },
     { "ForgetSystem", { ID, INCARNATION }, begin_forget, NULL },
+    { "HandOver", { { 0 } }, begin_hand_over, NULL },
     { "OpenStdio", { { 0 } }, begin_open_stdio, NULL, TAKES(LIMIT_TICKETS) },
     { "CreateProcess",
       { ID,

@@ -27,11 +27,14 @@ struct server {
     sd_event_source *listening;
     sd_event_source *idle;
     sd_event_source *stopping; /* the deadline of an orderly end */
+    sd_event_source *leaving;  /* a look whether the successor has to wait any longer */
+    uint64_t leave_at_ns;      /* monotonic; when it does not in any case */
     int listen_fd;
-    int null_fd;   /* /dev/null, for standard handles nobody gave */
-    int activated; /* the socket is the service manager's */
-    int for_group; /* the socket is for the group that may use the service; one that a client or
-                      the manager made keeps its mode */
+    int successor_fd; /* the connection of the hcsd that takes over; -1 none */
+    int null_fd;      /* /dev/null, for standard handles nobody gave */
+    int activated;    /* the socket is the service manager's */
+    int for_group;    /* the socket is for the group that may use the service; one that a client or
+                         the manager made keeps its mode */
     char *socket_path;
     struct list connections;
     uint32_t n_connections;
@@ -76,6 +79,7 @@ struct connection {
 
     const struct method *method; /* the call under way, or NULL */
     struct call call;
+    int was_answered; /* a call of it, ever */
     int oneway;
     int back_fds[3]; /* our ends of pipes, to go with the answer; -1 */
     struct sub sub;
@@ -97,9 +101,20 @@ void server_tell_refused(uint64_t count, const char *who, const char *why);
 
 /* listen.c */
 _must_use_ hcs_result listen_begin(struct server *s, const char *socket_path_opt, hcs_error *err);
+_must_use_ hcs_result listen_serve(struct server *s, hcs_error *err); /* accept, from here on */
+_must_use_ hcs_result listen_take(struct server *s, const char *path, int take_fd, hcs_error *err);
 void listen_end(struct server *s);
 void server_check_idle(struct server *s);
 void server_stop(struct server *s);
+
+/* replace.c: the running hcsd hands its socket over and leaves once it has answered */
+_must_use_ hcs_result replace_hand_over(struct connection *c, int *out_listen_fd, hcs_error *err);
+void replace_leave(struct server *s);
+void replace_end(struct server *s);
+
+/* Have the hcsd that serves @path hand its listening socket over, and wait until it has left;
+ * blocks. 1 and @out_fd is owned, 0 nobody serves there. */
+_must_use_ hcs_result replace_take_over(const char *path, int *out_fd, hcs_error *err);
 
 /* connection.c */
 void connection_new(struct server *s, os_socket take_fd, enum connection_kind kind);

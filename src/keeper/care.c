@@ -56,6 +56,8 @@ static size_t record_text(char *out, const struct process *p)
     at = put_string(put_number(put_string(at, "status "), p->status), "\n");
     at = put_string(put_number(put_string(at, "realtime_ns "), p->realtime_ns), "\n");
     at = put_string(put_number(put_string(at, "monotonic_ns "), p->monotonic_ns), "\n");
+    at = put_string(put_number(put_string(at, "asked "), p->asked), "\n");
+    at = put_string(put_number(put_string(at, "stage "), (uint64_t) report_value(p)), "\n");
     return (size_t) (at - out);
 }
 
@@ -63,7 +65,7 @@ static size_t record_text(char *out, const struct process *p)
  * host itself went down the run directory is gone anyway. */
 static int record_write(const struct process *p)
 {
-    char text[192], name[NAME_ROOM], temporary[NAME_ROOM];
+    char text[224], name[NAME_ROOM], temporary[NAME_ROOM];
     size_t n = record_text(text, p);
     int fd, error = 0;
     ssize_t written;
@@ -118,7 +120,9 @@ struct process *care_reserve(struct keeper *k, uint32_t number, int *out_error)
             continue;
         if (i >= k->n_processes)
             k->n_processes = i + 1;
-        *p = (struct process){ .state = PROCESS_RESERVED, .number = number, .held = 1 };
+        *p = (struct process){
+            .state = PROCESS_RESERVED, .number = number, .held = 1, .report_fd = -1
+        };
         return p;
     }
     *out_error = ENOBUFS;
@@ -127,6 +131,9 @@ struct process *care_reserve(struct keeper *k, uint32_t number, int *out_error)
 
 void care_release(struct process *p)
 {
+    if (p->report_fd >= 0)
+        close(p->report_fd);
+    p->report_fd = -1;
     p->state = PROCESS_FREE;
 }
 
@@ -135,6 +142,11 @@ void care_took_on(struct keeper *k)
 {
     k->care = CARE_SOME;
     k->empty_due = 0;
+}
+
+void care_asked(uint8_t *asked, int signal)
+{
+    *asked |= signal == SIGTERM ? KEEPER_ASKED_TERM : signal == SIGKILL ? KEEPER_ASKED_KILL : 0;
 }
 
 void care_forget(struct keeper *k, uint32_t number)
@@ -153,6 +165,7 @@ static void process_ended(struct process *p, const struct stranger *end)
 {
     int error;
 
+    report_end(p); /* the dead have said all that they had to say */
     p->state = PROCESS_ENDED;
     p->status = end->status;
     p->realtime_ns = end->realtime_ns;
@@ -259,6 +272,7 @@ static int adopt(struct keeper *k, struct command *c)
         return sweep_is_descendant(pid) ? EAGAIN : ECHILD;
     c->process->pid = pid;
     c->process->state = PROCESS_LIVING;
+    c->process->announced = 0;
     c->answer.pid = pid;
     care_took_on(k);
     if (!is_own_child(pid))
@@ -272,6 +286,8 @@ static void command_done(struct keeper *k, struct command *c)
     if (c->process) {
         if (c->process->state == PROCESS_RESERVED) {
             care_release(c->process);
+            if (c->process->orphaned)
+                c->process->state = PROCESS_NOTHING;
             c->process = NULL;
         }
         if (--k->n_awaiting == 0)

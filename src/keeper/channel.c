@@ -1,9 +1,9 @@
 /* channel.c - the daemon's end of a keeper.
  *
- * Owns the keeper as a child process and the connection to it.  Used by the drivers on the loop's
- * thread.  Promises that no call here waits, that callbacks come from the loop only, that an owner
- * may drop the channel from inside any of them, and that the loss of the keeper is told once and
- * last.
+ * Owns the connection to the keeper, and the keeper as a child process unless an earlier hcsd
+ * started it.  Used by the drivers on the loop's thread.  Promises that no call here waits, that
+ * callbacks come from the loop only, that an owner may drop the channel from inside any of them,
+ * and that the loss of the keeper is told once and last.
  */
 #include "channel.h"
 
@@ -24,8 +24,9 @@
 #include "err.h"
 #include "fd.h"
 #include "launch.h"
+#include "witness.h"
 
-#define FDS_MAX 4 /* in one message */
+#define FDS_MAX 3 /* in one message */
 #define LOG_TAIL 160
 #define TURN_MAX 64                /* messages taken before others on the loop have their turn */
 #define END_GRACE_US (1000 * 1000) /* from the end of the connection to that of the keeper */
@@ -37,7 +38,9 @@ struct channel {
     const struct channel_events *events;
     void *owner;
     char *run_dir;
-    pid_t pid; /* 0 once reaped */
+    pid_t pid;      /* 0 once it is gone, and before an adopted one has said which it is */
+    int is_adopted; /* somebody else's child: to be watched, but not to be waited for */
+    uint64_t birth; /* of an adopted one */
     int pidfd;
     int fd; /* -1 when the connection is over */
     sd_event_source *readable;
@@ -76,6 +79,8 @@ static void channel_free(struct channel *ch)
     free(ch->run_dir);
     free(ch);
 }
+
+static int on_pidfd(sd_event_source *source, int fd, uint32_t revents, void *userdata);
 
 /* Callbacks run between these two; between them the owner may drop the channel. */
 static void enter(struct channel *ch)
@@ -134,6 +139,22 @@ static void log_tail(const struct channel *ch, char out[static LOG_TAIL])
         memmove(out, start + 1, strlen(start + 1) + 1);
 }
 
+/* How it ended, as far as that can be known.  It is reaped if it is ours. */
+static siginfo_t end_of(const struct channel *ch)
+{
+    siginfo_t info = { 0 };
+    uint32_t status;
+
+    if (!ch->is_adopted) {
+        waitid(P_PID, (id_t) ch->pid, &info, WEXITED | WNOHANG);
+    } else if (witness_status(ch->pidfd, ch->pid, ch->birth, &status)) {
+        info.si_code = WIFEXITED((int) status) ? CLD_EXITED : CLD_KILLED;
+        info.si_status =
+            WIFEXITED((int) status) ? WEXITSTATUS((int) status) : WTERMSIG((int) status);
+    }
+    return info;
+}
+
 static void describe_end(struct channel *ch, const siginfo_t *info, char *out, size_t size)
 {
     char tail[LOG_TAIL];
@@ -164,6 +185,17 @@ static void connection_close(struct channel *ch)
     fd_drop(&ch->fd);
 }
 
+/* The keeper is to go, whether it listens or not. */
+static void keeper_kill(struct channel *ch)
+{
+    if (!ch->is_adopted)
+        kill(ch->pid, SIGKILL); /* not reaped, so still its own */
+    else if (ch->pidfd >= 0)
+        (void) syscall(SYS_pidfd_send_signal, ch->pidfd, SIGKILL, NULL, 0);
+    else
+        launch_kill(ch->run_dir);
+}
+
 static int on_end_overdue(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct channel *ch = userdata;
@@ -172,7 +204,7 @@ static int on_end_overdue(sd_event_source *source, uint64_t usec, void *userdata
     (void) usec;
     source_drop(&ch->timer);
     if (ch->quitting) {
-        kill(ch->pid, SIGKILL); /* not reaped, so still its own */
+        keeper_kill(ch);
         return 0;
     }
     enter(ch);
@@ -181,12 +213,25 @@ static int on_end_overdue(sd_event_source *source, uint64_t usec, void *userdata
     return 0;
 }
 
+static void keeper_gone(struct channel *ch, const char *why)
+{
+    source_drop(&ch->timer);
+    if (ch->quitting && !ch->dropped)
+        ch->gone(ch->owner);
+    else if (!ch->dropped)
+        tell_lost(ch, why);
+}
+
 /* The connection ended, the keeper perhaps not yet: how it ends is the better reason, so wait for
  * that a moment. */
 static void connection_broken(struct channel *ch, const char *why)
 {
     snprintf(ch->why, sizeof(ch->why), "%s", why);
     connection_close(ch);
+    if (ch->is_adopted && ch->pidfd < 0) { /* there is nothing else to see of it */
+        keeper_gone(ch, ch->why);
+        return;
+    }
     if (ch->over || ch->timer)
         return;
     if (sd_event_add_time_relative(ch->loop, &ch->timer, CLOCK_MONOTONIC, END_GRACE_US, 1000,
@@ -201,10 +246,24 @@ static void tell_exited(struct channel *ch, const struct keeper_header *m)
     const struct channel_exit end = { .number = m->number,
                                       .pid = (uint32_t) m->pid,
                                       .wait_status = m->status,
+                                      .asked = m->tag,
+                                      .stage = m->value,
+                                      .error = m->error,
                                       .realtime_ns = m->realtime_ns,
                                       .monotonic_ns = m->monotonic_ns };
 
     ch->events->exited(ch->owner, &end);
+}
+
+static void tell_tracked(struct channel *ch, const struct keeper_header *m)
+{
+    const struct channel_process process = { .number = m->number,
+                                             .pid = (uint32_t) m->pid,
+                                             .asked = m->tag,
+                                             .stage = m->value,
+                                             .error = m->error };
+
+    ch->events->tracked(ch->owner, &process);
 }
 
 /* What is wrong with a message, or NULL. */
@@ -212,7 +271,7 @@ static const char *objection(const struct channel *ch, const struct keeper_heade
 {
     if (n != sizeof(*m))
         return "the keeper sent a message of a wrong size";
-    if (m->type < KEEPER_HELLO || m->type > KEEPER_EMPTY || m->n_strings)
+    if (m->type < KEEPER_HELLO || m->type > KEEPER_NOTHING || m->n_strings)
         return "the keeper sent a message that is not known";
     if (m->type == KEEPER_HELLO && (uint32_t) m->value != KEEPER_VERSION)
         return "the keeper is of another version than the service";
@@ -221,10 +280,25 @@ static const char *objection(const struct channel *ch, const struct keeper_heade
     return NULL;
 }
 
+/* The keeper has said which process it is: watch that.  Without pidfds the end of the connection
+ * has to do. */
+static void greeted(struct channel *ch, const struct keeper_header *m)
+{
+    ch->greeted = 1;
+    if (!ch->is_adopted)
+        return;
+    ch->pid = m->pid;
+    ch->birth = witness_birth(ch->pid);
+    ch->pidfd = witness_open(ch->pid, ch->birth);
+    if (ch->pidfd >= 0 &&
+        sd_event_add_io(ch->loop, &ch->ended, ch->pidfd, EPOLLIN, on_pidfd, ch) < 0)
+        fd_drop(&ch->pidfd), ch->pidfd = -1;
+}
+
 static void dispatch(struct channel *ch, const struct keeper_header *m)
 {
     if (m->type == KEEPER_HELLO)
-        ch->greeted = 1;
+        greeted(ch, m);
     else if (ch->over)
         return;
     else if (m->type == KEEPER_DONE)
@@ -233,6 +307,14 @@ static void dispatch(struct channel *ch, const struct keeper_header *m)
         tell_exited(ch, m);
     else if (m->type == KEEPER_EMPTY)
         ch->events->empty(ch->owner);
+    else if (m->type == KEEPER_TRACKED)
+        tell_tracked(ch, m);
+    else if (!ch->is_adopted)
+        return;
+    else if (m->type == KEEPER_READY)
+        ch->events->ready(ch->owner, (uint32_t) m->value);
+    else
+        ch->events->nothing(ch->owner, m->number);
 }
 
 /* 1 one message was dealt with, 0 nothing there or over. */
@@ -348,14 +430,12 @@ static int on_connection(sd_event_source *source, int fd, uint32_t revents, void
     return 0;
 }
 
-/* The keeper has ended and is not reaped yet. */
+/* The keeper has ended and is not reaped yet, if it is ours. */
 static void keeper_ended(struct channel *ch)
 {
-    int was_quitting = ch->quitting;
-    siginfo_t info = { 0 };
+    siginfo_t info = end_of(ch);
     char why[256];
 
-    waitid(P_PID, (id_t) ch->pid, &info, WEXITED | WNOHANG);
     ch->pid = 0;
     source_drop(&ch->ended);
     source_drop(&ch->timer);
@@ -363,10 +443,7 @@ static void keeper_ended(struct channel *ch)
     receive(ch, INT_MAX); /* what it said before it died; the dead say no more, so this ends */
     connection_close(ch);
     describe_end(ch, &info, why, sizeof(why));
-    if (was_quitting && !ch->dropped)
-        ch->gone(ch->owner);
-    else if (!ch->dropped)
-        tell_lost(ch, why);
+    keeper_gone(ch, why);
     leave(ch);
 }
 
@@ -435,6 +512,16 @@ static hcs_result channel_new(sd_event *loop, const char *run_dir,
     return HCS_OK;
 }
 
+/* negative errno */
+static int watch_connection(struct channel *ch)
+{
+    int r = sd_event_add_io(ch->loop, &ch->readable, ch->fd, EPOLLIN, on_connection, ch);
+
+    if (r >= 0)
+        r = sd_event_add_defer(ch->loop, &ch->already_gone, on_already_gone, ch);
+    return r < 0 ? r : sd_event_source_set_enabled(ch->already_gone, SD_EVENT_OFF);
+}
+
 /* A keeper that cannot be watched is not kept. */
 static hcs_result channel_watch(struct channel *ch, hcs_error *err)
 {
@@ -449,11 +536,7 @@ static hcs_result channel_watch(struct channel *ch, hcs_error *err)
     else
         r = -errno;
     if (r >= 0)
-        r = sd_event_add_io(ch->loop, &ch->readable, ch->fd, EPOLLIN, on_connection, ch);
-    if (r >= 0)
-        r = sd_event_add_defer(ch->loop, &ch->already_gone, on_already_gone, ch);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(ch->already_gone, SD_EVENT_OFF);
+        r = watch_connection(ch);
     if (r >= 0)
         return HCS_OK;
     kill(ch->pid, SIGKILL);
@@ -478,6 +561,26 @@ hcs_result channel_start(sd_event *loop, const char *program, const char *run_di
     if (r < 0)
         return r;
     r = channel_watch(ch, err);
+    if (r < 0)
+        return r;
+    *out = TAKE(ch);
+    return HCS_OK;
+}
+
+hcs_result channel_adopt(sd_event *loop, const char *run_dir, const struct channel_events *events,
+                         void *owner, struct channel **out, hcs_error *err)
+{
+    _cleanup_(channel_dropp) struct channel *ch = NULL;
+    hcs_result r;
+
+    assert(loop && run_dir && events && out);
+    r = channel_new(loop, run_dir, events, owner, &ch, err);
+    if (r < 0)
+        return r;
+    ch->is_adopted = 1;
+    r = launch_connect(run_dir, &ch->fd, err);
+    if (r >= 0 && watch_connection(ch) < 0)
+        r = fail(err, HCS_E_OUTOFMEMORY, "channel.adopt", "watch the keeper of '%s'", run_dir);
     if (r < 0)
         return r;
     *out = TAKE(ch);
@@ -553,17 +656,31 @@ static hcs_result outgoing_send(struct channel *ch, const struct outgoing *o, co
     return error ? send_failed(ch, error, err) : HCS_OK;
 }
 
-hcs_result channel_run(struct channel *ch, uint32_t tag, char *const argv[], const int *fds,
-                       size_t n_fds, uint32_t number, const char *pid_file_opt, hcs_error *err)
+static hcs_result send_run(struct channel *ch, uint32_t tag, char *const argv[], const int *fds,
+                           size_t n_fds, uint32_t number, const char *pid_file_opt, int reports,
+                           hcs_error *err)
 {
     _cleanup_(outgoing_done) struct outgoing o;
 
     assert(ch && argv && argv[0]);
     assert(!pid_file_opt || (*pid_file_opt && number));
     outgoing_init(&o, KEEPER_RUN, tag, number);
+    o.header.value = reports;
     outgoing_add(&o, pid_file_opt ? pid_file_opt : "");
     outgoing_add_all(&o, argv);
     return outgoing_send(ch, &o, fds, n_fds, err);
+}
+
+hcs_result channel_run(struct channel *ch, uint32_t tag, char *const argv[], const int *fds,
+                       size_t n_fds, uint32_t number, const char *pid_file_opt, hcs_error *err)
+{
+    return send_run(ch, tag, argv, fds, n_fds, number, pid_file_opt, 0, err);
+}
+
+hcs_result channel_enter(struct channel *ch, uint32_t tag, char *const argv[], const int fds[3],
+                         uint32_t number, const char *pid_file, hcs_error *err)
+{
+    return send_run(ch, tag, argv, fds, 3, number, pid_file, 1, err);
 }
 
 hcs_result channel_spawn(struct channel *ch, uint32_t tag, uint32_t number,
@@ -636,7 +753,7 @@ void channel_quit(struct channel *ch, void (*gone)(void *owner))
     ch->quitting = 1;
     ch->gone = gone;
     source_drop(&ch->timer);
-    if (!ch->pid) {
+    if (!ch->pid && ch->fd < 0) {
         sd_event_source_set_enabled(ch->already_gone, SD_EVENT_ONESHOT);
         return;
     }
@@ -648,5 +765,5 @@ void channel_quit(struct channel *ch, void (*gone)(void *owner))
     if ((error && !ch->quit_due) ||
         sd_event_add_time_relative(ch->loop, &ch->timer, CLOCK_MONOTONIC, QUIT_GRACE_US, 1000,
                                    on_end_overdue, ch) < 0)
-        kill(ch->pid, SIGKILL); /* not reaped, so still its own */
+        keeper_kill(ch);
 }

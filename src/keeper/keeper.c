@@ -168,6 +168,8 @@ static void turn(struct keeper *k)
             talk_accept(k);
         } else if (fd == k->connection_fd && events[i].events & ~(uint32_t) EPOLLOUT) {
             talk_receive(k);
+        } else if (fd != k->connection_fd) {
+            report_ready(k, fd);
         }
     }
     talk_flush(k);

@@ -13,7 +13,14 @@
 
 #include "protocol.h"
 
-enum process_state { PROCESS_FREE, PROCESS_RESERVED, PROCESS_LIVING, PROCESS_ENDED };
+/* NOTHING: it was announced as perhaps to come, and does not. */
+enum process_state {
+    PROCESS_FREE,
+    PROCESS_RESERVED,
+    PROCESS_LIVING,
+    PROCESS_ENDED,
+    PROCESS_NOTHING
+};
 
 /* A process that hcsd knows by number. */
 struct process {
@@ -26,6 +33,13 @@ struct process {
     uint8_t held; /* the DONE that announces it has not been sent: say nothing about it before */
     uint8_t announced; /* to the present connection, by DONE or TRACKED */
     uint8_t told;      /* its exit, to the present connection */
+    uint8_t orphaned;  /* RESERVED by a connection that is gone */
+    uint8_t asked;     /* enum keeper_asked */
+    uint8_t stage;     /* enum keeper_stage */
+    uint8_t stage_told;
+    uint8_t refused_step;
+    int refused_error;
+    int report_fd; /* -1: nothing more will be said there */
 };
 
 /* ADOPTING: the program has ended well, and what it left behind is not the keeper's child yet,
@@ -65,6 +79,7 @@ struct keeper {
     uint8_t empty_due;
     uint8_t killing; /* kill whatever comes to light until nothing is left */
     uint8_t quitting;
+    uint8_t asked; /* of all: enum keeper_asked */
     enum care care;
     struct process processes[KEEPER_PROCESSES_MAX];
     size_t n_processes; /* entries after this one were never used */
@@ -83,7 +98,14 @@ struct process *care_reserve(struct keeper *k, uint32_t number, int *out_error);
 void care_release(struct process *p);
 void care_took_on(struct keeper *k);
 void care_reap(struct keeper *k);
+void care_asked(uint8_t *asked, int signal);
 void care_forget(struct keeper *k, uint32_t number);
+
+/* report.c */
+int report_begin(struct keeper *k, struct process *p, int *out_fd); /* 0 or an errno */
+void report_ready(struct keeper *k, int fd);
+void report_end(struct process *p);
+int32_t report_value(const struct process *p);
 
 /* sweep.c */
 size_t sweep_signal(struct keeper *k, int signal, int *out_error);

@@ -5,11 +5,13 @@
 #include "launch.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -20,6 +22,7 @@
 #include "fd.h"
 
 #define WHERE "channel.start"
+#define ARGUMENTS_BYTES_MAX ((size_t) 64 << 10)
 #define LISTEN_FD 3              /* where the keeper expects its socket */
 #define SEND_BUFFER (512 * 1024) /* the kernel gives what it allows, at least one message */
 
@@ -62,7 +65,7 @@ static hcs_result listener_make(const char *run_dir, const struct sockaddr_un *a
     if (fd < 0)
         return fail_os(err, result_from_errno(errno), errno, WHERE, "socket of the keeper");
     *out_bound = bind(fd, (const struct sockaddr *) address, sizeof(*address)) == 0;
-    if (!*out_bound || listen(fd, 4) < 0)
+    if (!*out_bound || listen(fd, 64) < 0)
         return fail_os(err, result_from_errno(errno), errno, WHERE, "bind '%s/%s'", run_dir,
                        KEEPER_SOCKET);
     *out = TAKE_FD(fd);
@@ -91,6 +94,37 @@ hcs_result launch_connect(const char *run_dir, int *out_fd, hcs_error *err)
     hcs_result r = address_make(run_dir, &dir_fd, &address, err);
 
     return r < 0 ? r : connection_make(run_dir, &address, out_fd, err);
+}
+
+/* 1 when @arguments, separated by NULs, are those of the keeper of @run_dir. */
+static int is_keeper_of(const char *arguments, size_t length, const char *run_dir)
+{
+    const char *end = arguments + length;
+    const char *option = arguments + strlen(arguments) + 1;
+    const char *directory = option < end ? option + strlen(option) + 1 : end;
+
+    return option < end && strcmp(option, "--keep") == 0 && directory < end &&
+           strcmp(directory, run_dir) == 0;
+}
+
+void launch_kill(const char *run_dir)
+{
+    DIR *proc = opendir("/proc");
+    const struct dirent *entry;
+
+    while (proc && (entry = readdir(proc)) != NULL) {
+        _cleanup_(free_drop) char *arguments = NULL;
+        pid_t pid = (pid_t) atoi(entry->d_name);
+        char path[64];
+        size_t length;
+
+        snprintf(path, sizeof(path), "/proc/%d/cmdline", (int) pid);
+        if (pid > 1 && file_read(path, ARGUMENTS_BYTES_MAX, &arguments, &length, NULL) >= 0 &&
+            length > 0 && is_keeper_of(arguments, length, run_dir))
+            (void) kill(pid, SIGKILL);
+    }
+    if (proc)
+        closedir(proc);
 }
 
 static hcs_result log_open(const char *run_dir, int *out, hcs_error *err)

@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define KEEPER_VERSION 1u
+#define KEEPER_VERSION 2u
 #define KEEPER_MESSAGE_MAX (160u * 1024u) /* header and strings */
 #define KEEPER_PROCESSES_MAX 1024u  /* tracked at once, ended but unacknowledged ones included */
 #define KEEPER_STRINGS_MAX 4096u    /* in one message */
@@ -24,9 +24,10 @@
 enum keeper_message {
     /* hcsd to keeper; each is answered by one KEEPER_DONE with the same tag, but ACK and QUIT by
        none */
-    KEEPER_RUN = 1, /* run a program to its end.  strings: pid file ("" none), argv...  fds: 0, 3 or
-                     * 4, the last becomes its descriptor 3.  `number`: when the program ends with 0
-                     * and there is a pid file, the pid in it becomes process `number` */
+    KEEPER_RUN = 1, /* run a program to its end.  strings: pid file ("" none), argv...  fds: 0 or 3.
+                     * `number`: when the program ends with 0 and there is a pid file, the pid in it
+                     * becomes process `number`.  `value` 1: it gets a descriptor KEEPER_REPORT_FD
+                     * on which that process says how far it has come; TRACKED and EXITED tell it */
     KEEPER_SPAWN = 2,  /* start process `number` as a child.  strings: directory ("" as it is), how
                           many arguments (decimal), argv..., environment...  fds: 3 */
     KEEPER_SIGNAL = 3, /* send signal `value` to process `number` */
@@ -38,24 +39,36 @@ enum keeper_message {
 
     /* keeper to hcsd */
     KEEPER_HELLO = 16,   /* first message; `value` is KEEPER_VERSION, `pid` the keeper's */
-    KEEPER_TRACKED = 17, /* after HELLO: process `number` lives as `pid`.  Later, too, when the RUN
-                          * of a connection that is gone has left it behind */
-    KEEPER_READY = 18,   /* after HELLO, the TRACKED and the EXITED of old */
-    KEEPER_DONE = 19,    /* `tag` is done.  RUN: `status` is the wait status, `pid` the process read
-                          * from the pid file (0 none);    SPAWN: `pid`, or `error` is the errno of the
-                          * step that `value` names (enum keeper_step);    SIGNAL, SIGNAL_ALL: `error`.
-                          * RUN, too: `error` and `value` when the program cannot be started; `error`
-                          * alone when it ended    with 0 but its pid file cannot be read (its errno),
-                          * makes no sense (EINVAL) or names a    process that is not the keeper's
-                          * (ECHILD).  SIGNAL: ESRCH when it has ended or there is no    such number.
-                          * SIGNAL_ALL: ESRCH when there is no process at all.  RUN and SPAWN, without
-                          * a    step: EEXIST the number is taken, ENOBUFS or EAGAIN a table is full,
-                          * ESHUTDOWN everything is    being killed */
-    KEEPER_EXITED =
-        20, /* process `number`, `pid`, ended with wait status `status` at the two times */
-    KEEPER_EMPTY = 21 /* no process is left in the keeper's care (after having had one); the program
-                       * of a RUN is none, but while it runs it is not empty.  Told again to a new
-                       * connection, after READY */
+    KEEPER_TRACKED = 17, /* after HELLO: process `number` lives as `pid`; `tag` is what was asked of
+                          * it (enum keeper_asked), `value` how far it has come (KEEPER_STAGE) and
+                          * `error` the errno with which it was refused.  Told again whenever that
+                          * changes.  With `pid` 0: the RUN of a connection that is gone may still
+                          * leave it behind; then it is told again, or NOTHING is */
+    KEEPER_READY = 18,  /* after HELLO, the TRACKED and the EXITED of old; `value` is what was asked
+                         * of all (enum keeper_asked) */
+    KEEPER_DONE = 19,   /* `tag` is done.  RUN: `status` is the wait status, `pid` the process read
+                         * from the pid file (0 none);    SPAWN: `pid`, or `error` is the errno of the
+                         * step that `value` names (enum keeper_step);    SIGNAL, SIGNAL_ALL: `error`.
+                         * RUN, too: `error` and `value` when the program cannot be started; `error`
+                         * alone when it ended    with 0 but its pid file cannot be read (its errno),
+                         * makes no sense (EINVAL) or names a    process that is not the keeper's
+                         * (ECHILD).  SIGNAL: ESRCH when it has ended or there is no    such number.
+                         * SIGNAL_ALL: ESRCH when there is no process at all.  RUN and SPAWN, without
+                         * a    step: EEXIST the number is taken, ENOBUFS or EAGAIN a table is full,
+                         * ESHUTDOWN everything is    being killed */
+    KEEPER_EXITED = 20, /* process `number`, `pid`, ended with wait status `status` at the two
+                         * times; `tag`, `value` and `error` as in TRACKED */
+    KEEPER_EMPTY = 21,  /* no process is left in the keeper's care (after having had one); the
+                         * program  of a RUN is none, but while it runs it is not empty.  Told again
+                         * to a new  connection, after READY */
+    KEEPER_NOTHING = 22 /* process `number`, which was TRACKED with pid 0, has come to nothing */
+};
+
+/* Signals that were passed on: a later hcsd has to know what an earlier one was asked for. */
+enum keeper_asked {
+    KEEPER_ASKED_TERM = 1,
+    KEEPER_ASKED_KILL = 2,
+    KEEPER_ALONE = 4 /* in READY: nobody is in the keeper's care */
 };
 
 /* Where a SPAWN, or a --enter, failed.  EXEC fails with ELIBACC when the program is there and the
@@ -65,12 +78,27 @@ enum keeper_step { KEEPER_STEP_FORK = 1, KEEPER_STEP_DIRECTORY = 2, KEEPER_STEP_
 /* What `hcs-keeper --enter DIRECTORY PROGRAM [ARGUMENT...]` says on its descriptor 3, a
  * SOCK_SEQPACKET socket: first one with `step` 0, I am there; then nothing more, and the end of the
  * connection, when it has become the program; else why not.  The runtime's word that it has
- * started something is no sign that the program runs. */
+ * started something is no sign that the program runs.  The keeper has the other end, so that what
+ * was said outlives hcsd. */
 struct keeper_report {
     int32_t step;
     int32_t error;
 };
 #define KEEPER_REPORT_FD 3
+
+/* What was said there so far.  A report that somebody else holds open may stay at THERE for ever.
+ */
+enum keeper_stage {
+    KEEPER_STAGE_NONE,    /* nothing yet, or there is no report */
+    KEEPER_STAGE_THERE,   /* it was reached */
+    KEEPER_STAGE_RUNS,    /* it has become the program */
+    KEEPER_STAGE_REFUSED, /* it could not, at a step, with an errno */
+    KEEPER_STAGE_NEVER    /* it ended without having been reached */
+};
+
+/* Stage and step in one `value`. */
+#define KEEPER_STAGE(value) ((enum keeper_stage)((value) &0xff))
+#define KEEPER_STAGE_STEP(value) ((value) >> 8)
 
 struct keeper_header {
     uint32_t type;

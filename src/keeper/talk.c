@@ -55,6 +55,9 @@ static void begin(struct keeper *k)
     for (size_t i = 0; i < k->n_processes; i++) {
         struct process *p = &k->processes[i];
 
+        if (p->state == PROCESS_NOTHING)
+            care_release(p);
+        p->orphaned = p->state == PROCESS_RESERVED; /* all of them: there is no other connection */
         if (p->state != PROCESS_RESERVED)
             p->held = 0;
         p->announced = 0;
@@ -122,6 +125,9 @@ static int say_plain(struct keeper *k, uint32_t type, uint8_t *due)
 {
     struct keeper_header header = { .type = type };
 
+    if (type == KEEPER_READY)
+        header.value = k->asked | (k->care == CARE_SOME ? 0 : KEEPER_ALONE);
+
     if (*due && say(k, &header))
         *due = 0;
     return !*due;
@@ -131,17 +137,34 @@ static int say_process(struct keeper *k, struct process *p)
 {
     struct keeper_header header = {
         .type = KEEPER_TRACKED,
+        .tag = p->asked,
         .number = p->number,
         .pid = p->pid,
+        .value = report_value(p),
+        .error = p->refused_error,
         .status = p->status,
         .realtime_ns = p->realtime_ns,
         .monotonic_ns = p->monotonic_ns,
     };
 
+    if (p->state == PROCESS_NOTHING) {
+        header.type = KEEPER_NOTHING;
+        if (!say(k, &header))
+            return 0;
+        care_release(p);
+        return 1;
+    }
+    if (p->state == PROCESS_RESERVED && p->orphaned && !p->announced)
+        return p->announced = (uint8_t) say(k, &header);
     if (p->held)
         return 1;
-    if (p->state == PROCESS_LIVING && !p->announced)
-        return p->announced = (uint8_t) say(k, &header);
+    if (p->state == PROCESS_LIVING && (!p->announced || p->stage != p->stage_told)) {
+        if (!say(k, &header))
+            return 0;
+        p->announced = 1;
+        p->stage_told = p->stage;
+        return 1;
+    }
     if (p->state != PROCESS_ENDED || p->told)
         return 1;
     header.type = KEEPER_EXITED;
@@ -226,15 +249,30 @@ static struct command *command_find_free(struct keeper *k)
     return NULL;
 }
 
-static int run_begin(struct keeper *k, const struct message *m, struct command *c, int *out_step)
+/* Start the program of a RUN, with the end of a report if that is wanted. */
+static int run_start(struct keeper *k, const struct message *m, struct command *c, int *out_step)
 {
+    int fds[] = { m->fds[0], m->fds[1], m->fds[2], -1 };
     const struct program program = {
         .argv = m->strings + 1,
         .environment = environ,
         .directory = "",
-        .fds = m->fds,
-        .n_fds = m->n_fds,
+        .fds = fds,
+        .n_fds = m->n_fds + (m->header.value != 0),
     };
+    int error = 0;
+
+    if (m->header.value)
+        error = report_begin(k, c->process, &fds[KEEPER_REPORT_FD]);
+    if (!error)
+        error = start_program(&program, &c->pid, out_step);
+    if (fds[KEEPER_REPORT_FD] >= 0)
+        close(fds[KEEPER_REPORT_FD]);
+    return error;
+}
+
+static int run_begin(struct keeper *k, const struct message *m, struct command *c, int *out_step)
+{
     int error = 0;
 
     if (k->quitting)
@@ -249,7 +287,7 @@ static int run_begin(struct keeper *k, const struct message *m, struct command *
         if (!c->process)
             return error;
     }
-    error = start_program(&program, &c->pid, out_step);
+    error = run_start(k, m, c, out_step);
     if (error && c->process)
         care_release(c->process);
     return error;
@@ -260,7 +298,8 @@ static int do_run(struct keeper *k, const struct message *m)
     struct command *c = command_find_free(k);
     int error, step = 0;
 
-    if (m->header.n_strings < 2 || (m->n_fds != 0 && m->n_fds != 3 && m->n_fds != 4))
+    if (m->header.n_strings < 2 || (m->n_fds != 0 && m->n_fds != 3) ||
+        (m->header.value && (m->n_fds != 3 || !*m->strings[0])))
         return 0;
     error = run_begin(k, m, c, &step);
     if (error) {
@@ -345,12 +384,14 @@ static int do_spawn(struct keeper *k, const struct message *m)
 
 static int do_signal(struct keeper *k, const struct message *m)
 {
-    const struct process *p = care_find(k, m->header.number);
+    struct process *p = care_find(k, m->header.number);
     int error = ESRCH;
 
     /* Living means not reaped yet, so the pid is still nobody else's. */
     if (p && p->state == PROCESS_LIVING)
         error = kill(p->pid, m->header.value) < 0 ? errno : 0;
+    if (p && !error)
+        care_asked(&p->asked, m->header.value);
     answer(k, m, error);
     return 1;
 }
@@ -368,6 +409,7 @@ static int signal_all(struct keeper *k, int signal)
 
 static int do_signal_all(struct keeper *k, const struct message *m)
 {
+    care_asked(&k->asked, m->header.value);
     answer(k, m, signal_all(k, m->header.value));
     return 1;
 }

@@ -290,6 +290,28 @@ static void fake_create(struct driver *d, struct driver_system *s, uint64_t job)
         done_soon(fs, job);
 }
 
+/* Its systems are only in the memory of an hcsd, and end with that. */
+static void fake_adopt(struct driver *d, struct driver_system *s, uint64_t job,
+                       const struct driver_known *known_opt)
+{
+    static const char gone[] = "its system existed only in the memory of an hcsd that has ended";
+    hcs_exit report = exit_unknown(gone);
+    hcs_error err = HCS_ERROR_INIT;
+
+    (void) d;
+    if (!known_opt) {
+        s->tell->done(s, job, HCS_OK, NULL);
+        return;
+    }
+    (void) fail(&err, HCS_E_SYSTEM_ALREADY_STOPPED, "fake.adopt", "%s", gone);
+    s->tell->done(s, job, err.code, &err);
+    for (size_t i = 0; i < known_opt->n_processes; i++)
+        s->tell->process_exited(s, known_opt->processes[i].number, &report);
+    report.type = HCS_EXIT_TYPE_UNEXPECTED;
+    report.initiator = HCS_INITIATOR_UNKNOWN;
+    s->tell->exited(s, &report);
+}
+
 static void fake_start(struct driver *d, struct driver_system *s, uint64_t job)
 {
     (void) d;
@@ -450,6 +472,7 @@ static const struct driver_ops fake_ops = {
     .isolation = "namespaces",
     .check = fake_check,
     .create = fake_create,
+    .adopt = fake_adopt,
     .start = fake_start,
     .shut_down = fake_shut_down,
     .terminate = fake_terminate,

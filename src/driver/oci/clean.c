@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -20,11 +19,9 @@
 
 #include "bundle.h"
 #include "cgroup.h"
-#include "clock.h"
 #include "container.h"
 #include "err.h"
 #include "fd.h"
-#include "trial.h"
 
 #define DELETE_US 10000000 /* a runtime gets this long to delete a container */
 #define ARGUMENTS_BYTES_MAX ((size_t) 64 << 10)
@@ -367,6 +364,29 @@ static void clean_with_keeper(struct container *c)
     quit_keeper(c);
 }
 
+/* An earlier hcsd may have gone in the middle of anything.  Its keeper kills all that it runs, the
+ * runtime too, and waits for the end of it before it leaves; what the runtime did not finish is
+ * then removed as if there had never been a keeper. */
+static void on_left_keeper_gone(void *owner)
+{
+    struct container *c = owner;
+
+    channel_drop(c->channel);
+    c->channel = NULL;
+    clean_without_keeper(c);
+}
+
+static void clean_left(struct container *c)
+{
+    hcs_error ignored = HCS_ERROR_INIT; /* there is none, and so nobody who could have tidied up */
+
+    c->strays_possible = container_find_keeper(c, &ignored) < 0;
+    if (c->channel)
+        channel_quit(c->channel, on_left_keeper_gone);
+    else
+        clean_without_keeper(c);
+}
+
 void clean_begin(struct container *c, uint64_t job)
 {
     assert(!c->cleaning);
@@ -375,7 +395,9 @@ void clean_begin(struct container *c, uint64_t job)
     c->clean_job = job;
     c->timer = sd_event_source_disable_unref(c->timer);
     container_fail_jobs(c, HCS_E_SYSTEM_ALREADY_STOPPED, "it has ended");
-    if (c->channel)
+    if (c->leftover)
+        clean_left(c);
+    else if (c->channel)
         clean_with_keeper(c);
     else
         clean_without_keeper(c);
@@ -394,33 +416,4 @@ void clean_abandon(struct container *c)
         return;
     kill(c->delete_pid, SIGKILL);
     reap_delete(c, &status);
-}
-
-/* ---- what an earlier hcsd left ---- */
-
-hcs_result clean_leftover(struct oci *oci, const char *id, uint64_t incarnation, hcs_error *err)
-{
-    _cleanup_(runtime_argv_drop) char **argv = NULL;
-    _cleanup_(free_drop) char *state = NULL;
-    char name[BUNDLE_NAME_MAX], output[512];
-    struct runtime_command command = { .verb = RUNTIME_DELETE_FORCE,
-                                       .name = name,
-                                       .log = "/dev/null" };
-    uint64_t deadline = clock_monotonic_ns() + DELETE_US * 1000ull;
-    hcs_result r;
-
-    bundle_name(id, incarnation, name);
-    if (asprintf(&state, "%s/%s", oci->found.runtime.root, name) < 0) {
-        state = NULL;
-        return fail(err, HCS_E_OUTOFMEMORY, "oci.clean", "no memory for container '%s'", id);
-    }
-    r = runtime_argv(&oci->found.runtime, &oci->found.mode, &command, &argv, err);
-    if (r < 0)
-        return r;
-    (void) trial_output(argv, output, sizeof output); /* what it leaves is removed below */
-    while ((r = cgroup_remove(name, err)) == HCS_E_WIN32_BUSY && clock_monotonic_ns() < deadline) {
-        cgroup_kill(name);
-        (void) poll(NULL, 0, 1); /* v1 has nothing to wait for */
-    }
-    return r < 0 ? r : dir_remove(state, err);
 }

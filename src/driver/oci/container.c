@@ -22,6 +22,7 @@
 #include "err.h"
 #include "exit.h"
 #include "fd.h"
+#include "witness.h"
 
 #define STATUS_BYTES_MAX ((size_t) 64 << 10)
 #define LISTEN_RETRY_US 1000  /* between two looks whether init listens */
@@ -29,7 +30,6 @@
 #define END_GRACE_US 1000000  /* for exits that should have come before that of init */
 #define KILL_US 10000000      /* for a killed container whose keeper is lost */
 
-static void try_end(struct container *c);
 static void send_held(struct container *c);
 
 /* ---- paths and jobs ---- */
@@ -133,6 +133,7 @@ void container_drop(struct container *c)
     channel_drop(c->channel);
     sd_event_source_disable_unref(c->timer);
     sd_event_source_disable_unref(c->watch);
+    sd_event_source_disable_unref(c->adopt_timer);
     fd_drop(&c->init_pidfd);
     list_for_each(&c->jobs, n) job_drop(container_of(n, struct job, link));
     processes_drop(c);
@@ -153,7 +154,7 @@ static hcs_exit exit_of_init(const struct container *c)
     int status = (int) c->init_status;
     int clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 
-    if (c->lost[0])
+    if (!c->init_is_told)
         return exit_unknown(c->lost);
     if (c->asked_shut_down && clean)
         return exit_of_system(HCS_OK, HCS_EXIT_TYPE_GRACEFUL, HCS_INITIATOR_CLIENT);
@@ -198,9 +199,9 @@ static hcs_result arm_timer(struct container *c, uint64_t us, sd_event_time_hand
 
 /* The container has ended when its init has.  The kernel lets an init end last, so nobody should
  * be missing then; an exec still in flight is waited for, its process is dead too. */
-static void try_end(struct container *c)
+void container_try_end(struct container *c)
 {
-    if (!c->init_ended || c->told || has_job(c, JOB_PROCESS))
+    if (!c->init_ended || c->told || c->adopting || has_job(c, JOB_PROCESS))
         return;
     if (list_is_empty(&c->processes) || arm_timer(c, END_GRACE_US, on_end_grace) < 0)
         tell_end(c);
@@ -213,13 +214,39 @@ static void on_exited(void *owner, const struct channel_exit *exit)
     struct container *c = owner;
 
     if (exit->number == INIT_NUMBER) {
-        c->init_ended = 1;
+        c->init_ended = c->init_is_told = 1;
         c->init_status = exit->wait_status;
+        adopt_asked(c, exit->asked);
         send_held(c);
     } else {
-        process_exited(c, exit->number, exit->wait_status);
+        process_exited(c, exit);
     }
-    try_end(c);
+    container_try_end(c);
+}
+
+static void on_tracked(void *owner, const struct channel_process *told)
+{
+    struct container *c = owner;
+
+    if (told->number == INIT_NUMBER)
+        adopt_saw_init(c, told);
+    else
+        process_tracked(c, told);
+    container_try_end(c);
+}
+
+static void on_nothing(void *owner, uint32_t number)
+{
+    struct container *c = owner;
+
+    process_nothing(c, number);
+    container_try_end(c);
+}
+
+static void on_ready(void *owner, uint32_t asked)
+{
+    (void) asked; /* nothing is ever asked of all of a container */
+    adopt_ready(owner);
 }
 
 /* ---- what the keeper answers ---- */
@@ -254,7 +281,9 @@ static void on_created(struct container *c, uint64_t job, uint32_t wait_status, 
     if (r >= 0) {
         c->created = 1;
         c->init_pid = pid;
+        c->init_birth = witness_birth((pid_t) pid);
         c->init_pidfd = pidfd_open(pid, 0);
+        adopt_note_init(c);
     }
     container_tell_done(c, job, r, &err);
 }
@@ -305,7 +334,7 @@ static void on_done(void *owner, uint32_t tag, uint32_t wait_status, uint32_t pi
         on_deleted(c, wait_status, os);
         return;
     }
-    try_end(c);
+    container_try_end(c);
 }
 
 static void on_empty(void *owner)
@@ -336,6 +365,10 @@ void container_fail_jobs(struct container *c, hcs_result code, const char *why)
 static void end_lost(struct container *c)
 {
     c->watch = sd_event_source_disable_unref(c->watch);
+    /* what it did itself before our signal came is its own end, the signal is not */
+    if (!c->init_ended && adopt_witness_init(c) && WIFSIGNALED((int) c->init_status) &&
+        WTERMSIG((int) c->init_status) == SIGKILL)
+        c->init_is_told = 0;
     c->init_ended = 1;
     tell_end(c);
 }
@@ -357,10 +390,12 @@ static int on_kill_deadline(sd_event_source *source, uint64_t usec, void *owner)
     return 0;
 }
 
-/* Without its keeper a container has nobody who could say how it ends: end it, and say that. */
+/* Without its keeper a container has nobody who could say how it ends: end it, and say that; unless
+ * it has ended already, and the kernel still knows how. */
 static void end_without_keeper(struct container *c)
 {
-    if (c->init_pidfd >= 0) {
+    adopt_testify(c);
+    if (!c->init_ended && c->init_pidfd >= 0) {
         (void) pidfd_send_signal(c->init_pidfd, SIGKILL, NULL, 0);
         if (sd_event_add_io(c->oci->loop, &c->watch, c->init_pidfd, EPOLLIN, on_init_gone, c) >=
                 0 &&
@@ -370,15 +405,17 @@ static void end_without_keeper(struct container *c)
     end_lost(c);
 }
 
-static void on_lost(void *owner, const char *why)
+void container_lost(struct container *c, const char *why)
 {
-    struct container *c = owner;
+    hcs_error err = HCS_ERROR_INIT;
 
     channel_drop(c->channel);
     c->channel = NULL;
     c->timer = sd_event_source_disable_unref(c->timer);
     snprintf(c->lost, sizeof c->lost, "%s", why);
-    c->strays_possible = !list_is_empty(&c->jobs);
+    c->strays_possible = !list_is_empty(&c->jobs) || c->is_adopted;
+    (void) fail(&err, HCS_E_CONNECTION_CLOSED, "oci.keeper", "%s", why);
+    adopt_answer(c, err.code, &err);
     container_fail_jobs(c, HCS_E_UNEXPECTED, c->lost);
     if (c->cleaning)
         clean_lost(c);
@@ -386,10 +423,18 @@ static void on_lost(void *owner, const char *why)
         end_without_keeper(c);
 }
 
+static void on_lost(void *owner, const char *why)
+{
+    container_lost(owner, why);
+}
+
 static const struct channel_events keeper_events = {
     .done = on_done,
     .exited = on_exited,
     .empty = on_empty,
+    .tracked = on_tracked,
+    .ready = on_ready,
+    .nothing = on_nothing,
     .lost = on_lost,
 };
 
@@ -397,29 +442,31 @@ static const struct channel_events keeper_events = {
 
 /* Give a command to the keeper; @job is dropped when that does not work. */
 static hcs_result give(struct container *c, struct job *job, const struct runtime_command *command,
-                       const int *fds, size_t n_fds, uint32_t number, hcs_error *err)
+                       const int *fds_opt, uint32_t number, hcs_error *err)
 {
     _cleanup_(runtime_argv_drop) char **argv = NULL;
     hcs_result r;
 
     r = runtime_argv(&c->oci->found.runtime, &c->oci->found.mode, command, &argv, err);
-    if (r >= 0)
-        r = channel_run(c->channel, job->tag, argv, fds, n_fds, number, command->pid_file, err);
+    if (r >= 0 && fds_opt)
+        r = channel_enter(c->channel, job->tag, argv, fds_opt, number, command->pid_file, err);
+    else if (r >= 0)
+        r = channel_run(c->channel, job->tag, argv, NULL, 0, number, command->pid_file, err);
     if (r < 0)
         job_drop(job);
     return r;
 }
 
 hcs_result container_exec(struct container *c, struct process *p, uint64_t job,
-                          const struct runtime_command *command, const int *fds, size_t n_fds,
-                          uint32_t number, hcs_error *err)
+                          const struct runtime_command *command, const int fds[3], uint32_t number,
+                          hcs_error *err)
 {
     struct job *j = job_new(c, JOB_PROCESS, job);
 
     if (!j)
         return container_no_memory(c, err);
     j->process = p;
-    return give(c, j, command, fds, n_fds, number, err);
+    return give(c, j, command, fds, number, err);
 }
 
 hcs_result container_run(struct container *c, enum job_what what, enum runtime_verb verb,
@@ -431,7 +478,7 @@ hcs_result container_run(struct container *c, enum job_what what, enum runtime_v
 
     if (!j)
         return container_no_memory(c, err);
-    return give(c, j, &command, NULL, 0, 0, err);
+    return give(c, j, &command, NULL, 0, err);
 }
 
 /* Write run_dir/bundle/config.json. */
@@ -483,7 +530,12 @@ static hcs_result begin_create(struct container *c, uint64_t job, hcs_error *err
     j = job_new(c, JOB_CREATE, job);
     if (!j)
         return container_no_memory(c, err);
-    return give(c, j, &command, NULL, 0, INIT_NUMBER, err);
+    return give(c, j, &command, NULL, INIT_NUMBER, err);
+}
+
+hcs_result container_find_keeper(struct container *c, hcs_error *err)
+{
+    return channel_adopt(c->oci->loop, c->system->run_dir, &keeper_events, c, &c->channel, err);
 }
 
 void container_create(struct container *c, uint64_t job)

@@ -35,6 +35,7 @@ struct container {
     struct list processes;      /* struct process */
     uint32_t last_tag;
     uint32_t init_pid;
+    uint64_t init_birth;
     int init_pidfd; /* -1: none */
     int created;    /* create worked: its end will be told */
     int told;       /* its end has been told */
@@ -42,10 +43,17 @@ struct container {
     int asked_terminate;
     int listen_tries; /* looks whether init listens */
     int init_ended;
-    uint32_t init_status;   /* wait status, once init_ended */
+    uint32_t init_status;   /* wait status, once init_ended... */
+    int init_is_told;       /* ...and somebody saw it */
     char lost[128];         /* why the keeper is gone; "": it is not */
     sd_event_source *timer; /* of whatever the container waits for; one thing at a time */
     sd_event_source *watch; /* its init after the keeper was lost, or a runtime run by clean.c */
+    int is_adopted;         /* an earlier hcsd made it */
+    int adopting;           /* and its keeper has not told all it knows */
+    int leftover;           /* it is only to be cleaned up */
+    int init_seen;
+    uint64_t adopt_job; /* 0: answered */
+    sd_event_source *adopt_timer;
     uint64_t clean_job;
     int cleaning;
     int clean_tries;
@@ -88,8 +96,13 @@ void container_fail_jobs(struct container *c, hcs_result code, const char *why);
 
 /* Ask the keeper to run the exec of @p; the answer goes to process_answered(). */
 _must_use_ hcs_result container_exec(struct container *c, struct process *p, uint64_t job,
-                                     const struct runtime_command *command, const int *fds,
-                                     size_t n_fds, uint32_t number, hcs_error *err);
+                                     const struct runtime_command *command, const int fds[3],
+                                     uint32_t number, hcs_error *err);
+
+/* The keeper is gone, or as good as gone: @why. */
+void container_lost(struct container *c, const char *why);
+hcs_result container_find_keeper(struct container *c, hcs_error *err);
+void container_try_end(struct container *c);
 
 /* Whether there is anybody to ask. */
 _must_use_ hcs_result container_check(const struct container *c, hcs_error *err);
@@ -112,20 +125,35 @@ _must_use_ hcs_result container_process_signal(struct container *c, uint32_t num
                                                hcs_error *err);
 void process_answered(struct container *c, struct process *p, uint32_t wait_status, uint32_t pid,
                       int os); /* JOB_PROCESS is answered */
-void process_exited(struct container *c, uint32_t number, uint32_t wait_status);
+void process_exited(struct container *c, const struct channel_exit *exit);
+void process_tracked(struct container *c, const struct channel_process *told);
+void process_nothing(struct container *c, uint32_t number);
+_must_use_ hcs_result process_restore(struct container *c, const struct driver_process *known,
+                                      hcs_error *err);
+void processes_confirm(
+    struct container *c); /* the keeper has told all: whoever it left out is lost */
+void processes_witness(struct container *c); /* it is gone: whose end can be seen without it? */
 void processes_end(struct container *c); /* the container has ended, and whoever is in the list */
 void processes_fail(struct container *c,
                     hcs_error *err);  /* nobody will say any more whether they start */
 void process_drop(struct process *p); /* NULL is allowed */
 void processes_drop(struct container *c);
 
+/* adopt.c */
+void container_adopt(struct container *c, uint64_t job, const struct driver_known *known_opt);
+void adopt_answer(struct container *c, hcs_result result, const hcs_error *err);
+void adopt_note_init(struct container *c); /* for the hcsd after this one */
+void adopt_saw_init(struct container *c, const struct channel_process *init);
+void adopt_asked(struct container *c, uint32_t asked);
+void adopt_ready(struct container *c);
+void adopt_testify(struct container *c); /* ends that are known without a keeper */
+int adopt_witness_init(struct container *c);
+
 /* clean.c */
 void clean_begin(struct container *c, uint64_t job);
 void clean_deleted(struct container *c, hcs_result result,
                    const hcs_error *err); /* JOB_DELETE is answered */
 void clean_lost(struct container *c);     /* the keeper is gone while cleaning */
-hcs_result clean_leftover(struct oci *oci, const char *id, uint64_t incarnation,
-                          hcs_error *err); /* what a killed container left; blocks */
-void clean_abandon(struct container *c);   /* release what cleaning holds */
+void clean_abandon(struct container *c);  /* release what cleaning holds */
 
 #endif

@@ -12,7 +12,6 @@
 
 #include "container.h"
 #include "err.h"
-#include "leftover.h"
 #include "probe.h"
 
 #define START_LIMIT_US 10000000
@@ -67,6 +66,20 @@ static void oci_create(struct driver *d, struct driver_system *s, uint64_t job)
         s->tell->done(s, job, r, &err);
     else
         container_create(c, job);
+}
+
+static void oci_adopt(struct driver *d, struct driver_system *s, uint64_t job,
+                      const struct driver_known *known_opt)
+{
+    hcs_error err = HCS_ERROR_INIT;
+    struct container *c = NULL;
+    hcs_result r = container_new(oci_of(d), s, &c, &err);
+
+    s->data = c;
+    if (r < 0)
+        s->tell->done(s, job, r, &err);
+    else
+        container_adopt(c, job, known_opt);
 }
 
 static void oci_start(struct driver *d, struct driver_system *s, uint64_t job)
@@ -149,38 +162,12 @@ static void oci_drop(struct driver *d)
     free(oci);
 }
 
-struct records {
-    driver_leftover_exit visit;
-    void *context;
-};
-
-/* The first process is ours, not a client's. */
-static void visit_program(void *context, uint32_t number, uint32_t pid, uint32_t wait_status)
-{
-    const struct records *records = context;
-
-    if (number != INIT_NUMBER)
-        records->visit(records->context, number, pid, wait_status);
-}
-
-/* The keeper has killed what was in it; the runtime's files and the cgroups are what remains. */
-static hcs_result oci_end_leftover(struct driver *d, const char *id, uint64_t incarnation,
-                                   const char *run_dir, driver_leftover_exit visit, void *context,
-                                   hcs_error *err)
-{
-    struct oci *oci = container_of(d, struct oci, driver);
-    struct records records = { visit, context };
-    hcs_result r = leftover_end(run_dir, err);
-
-    leftover_records(run_dir, visit_program, &records);
-    return r < 0 ? r : clean_leftover(oci, id, incarnation, err);
-}
-
 static const struct driver_ops oci_ops = {
     .name = "oci",
     .isolation = "namespaces",
     .check = oci_check,
     .create = oci_create,
+    .adopt = oci_adopt,
     .start = oci_start,
     .shut_down = oci_shut_down,
     .terminate = oci_terminate,
@@ -189,7 +176,6 @@ static const struct driver_ops oci_ops = {
     .settled = oci_settled,
     .clean = oci_clean,
     .forget = oci_forget,
-    .end_leftover = oci_end_leftover,
     .info = oci_info,
     .drop = oci_drop,
 };

@@ -1,5 +1,5 @@
 /* process.c - the programs in one container: how each starts, whether it runs, how it ended.
- * Owns:    the list of processes, the socket on which `hcs-keeper --enter` reports for each.
+ * Owns:    the list of processes.
  * Users:   oci.c, verb by verb; container.c hands on what the keeper says.
  * Promise: a create is answered once, and within a time limit once the runtime has done its part,
  * whoever holds the report open; only what became the program is told as started and has an exit;
@@ -12,16 +12,17 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "err.h"
 #include "exit.h"
 #include "fd.h"
+#include "log.h"
 #include "refusal.h"
+#include "witness.h"
 
 #define LOG_BYTES_MAX ((size_t) 64 << 10)
 
@@ -39,10 +40,10 @@ struct process {
     enum process_state state;
     uint32_t number;
     uint32_t pid;
-    uint64_t job;  /* the engine's number of the create, until that is answered */
-    int report_fd; /* what `hcs-keeper --enter` says; -1: all is said */
-    int is_there;  /* it has said that it was reached */
-    sd_event_source *report;
+    uint64_t birth;         /* with the pid it is that process and no other; 0: not known */
+    uint64_t job;           /* the engine's number of the create; 0: an earlier hcsd was asked */
+    int is_there;           /* it has said that it was reached */
+    int is_seen;            /* by the keeper; those that the event log knows have to show first */
     sd_event_source *limit; /* on what it says */
     uint64_t oom_before;    /* counter when it started */
     char *program;          /* for errors, until it has started */
@@ -65,9 +66,15 @@ static struct process *process_find(struct container *c, uint32_t number)
 
 static void report_close(struct process *p)
 {
-    p->report = sd_event_source_disable_unref(p->report);
     p->limit = sd_event_source_disable_unref(p->limit);
-    fd_drop(&p->report_fd);
+}
+
+/* Whoever asked for it, unless that was an earlier hcsd. */
+static void tell_done(struct container *c, const struct process *p, hcs_result result,
+                      const hcs_error *err)
+{
+    if (p->job)
+        container_tell_done(c, p->job, result, err);
 }
 
 void process_drop(struct process *p)
@@ -81,10 +88,55 @@ void process_drop(struct process *p)
     free(p);
 }
 
+static void name_oom_file(uint32_t number, char out[static 64])
+{
+    snprintf(out, 64, "process.%" PRIu32 ".oom", number);
+}
+
+static void remove_oom_file(const struct container *c, uint32_t number)
+{
+    char name[64];
+
+    if (!c->memory_directory)
+        return;
+    name_oom_file(number, name);
+    container_remove_file(c, name);
+}
+
+/* What the counter said at its start has to outlive this hcsd as the process does. */
+static void note_oom(const struct container *c, const struct process *p)
+{
+    _cleanup_(free_drop) char *path = NULL;
+    char name[64], text[24];
+
+    if (!c->memory_directory || p->oom_before == 0) /* no file means none */
+        return;
+    name_oom_file(p->number, name);
+    path = container_path(c, "%s", name);
+    snprintf(text, sizeof text, "%" PRIu64, p->oom_before);
+    if (!path || runtime_write_input(path, text, NULL) < 0)
+        log_line(LOG_LINE_WARNING, "container '%s': kills before process %u could not be noted",
+                 c->system->id, p->number);
+}
+
+static uint64_t recall_oom(const struct container *c, uint32_t number)
+{
+    _cleanup_(free_drop) char *path = NULL;
+    _cleanup_(free_drop) char *text = NULL;
+    char name[64];
+
+    name_oom_file(number, name);
+    path = container_path(c, "%s", name);
+    if (!c->memory_directory || !path || file_read(path, 64, &text, NULL, NULL) < 0)
+        return 0;
+    return strtoull(text, NULL, 10);
+}
+
 static void tell_process_exit(struct container *c, struct process *p, const hcs_exit *report)
 {
     uint32_t number = p->number;
 
+    remove_oom_file(c, number);
     process_drop(p);
     c->system->tell->process_exited(c->system, number, report);
 }
@@ -94,8 +146,10 @@ static void process_fail(struct container *c, struct process *p, hcs_error *err)
 {
     uint64_t job = p->job;
 
+    remove_oom_file(c, p->number);
     process_drop(p);
-    container_tell_done(c, job, err->code, err);
+    if (job)
+        container_tell_done(c, job, err->code, err);
 }
 
 /* The container has ended with @p in the list. */
@@ -161,7 +215,8 @@ static void start_refuse(struct container *c, struct process *p, hcs_error *err)
     p->state = PROCESS_REFUSED;
     report_close(p);
     remove_process_files(c, p->number);
-    container_tell_done(c, p->job, err->code, err);
+    remove_oom_file(c, p->number);
+    tell_done(c, p, err->code, err);
 }
 
 static void start_end_of_report(struct container *c, struct process *p)
@@ -174,39 +229,13 @@ static void start_end_of_report(struct container *c, struct process *p)
         return;
     }
     p->state = PROCESS_RUNS;
+    p->birth = witness_birth((pid_t) p->pid);
     report_close(p);
     remove_process_files(c, p->number);
-    c->system->tell->process_started(c->system, p->job, p->number, p->pid);
-}
-
-/* Read what it has said so far; at the end of that it runs, or was refused. */
-static void start_settle(struct container *c, struct process *p)
-{
-    struct keeper_report report;
-    hcs_error err = HCS_ERROR_INIT;
-
-    for (;;) {
-        ssize_t n = recv(p->report_fd, &report, sizeof report, MSG_DONTWAIT);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno == EAGAIN)
-            return;
-        if (n != sizeof report) {
-            start_end_of_report(c, p);
-            return;
-        }
-        if (report.step == 0 && p->is_there) {
-            start_end_of_report(c, p); /* it says that once; this is somebody else's word */
-            return;
-        }
-        if (report.step != 0) {
-            refusal_of_start(report.step, report.error, p->program, p->directory, "oci.exec", &err);
-            start_refuse(c, p, &err);
-            return;
-        }
-        p->is_there = 1;
-    }
+    if (p->job)
+        c->system->tell->process_started(c->system, p->job, p->number, p->pid);
+    else
+        c->system->tell->process_found(c->system, p->number, p->pid);
 }
 
 /* It may be running, and nobody will hear more of that: it shall not. */
@@ -218,17 +247,6 @@ static void start_kill(struct container *c, struct process *p, hcs_error *err)
         fail(err, told.code, "oci.exec", "%.200s; it could not be killed: %.200s", told.text,
              why.text);
     start_refuse(c, p, err);
-}
-
-static int on_report(sd_event_source *source, int fd, uint32_t ready, void *owner)
-{
-    struct process *p = owner;
-
-    (void) source;
-    (void) fd;
-    (void) ready;
-    start_settle(p->container, p);
-    return 0;
 }
 
 /* Which file a process executes: 0, or -1 with errno. */
@@ -267,11 +285,22 @@ static int on_limit(sd_event_source *source, uint64_t usec, void *owner)
 
 static int start_watch(struct container *c, struct process *p)
 {
-    int r = sd_event_add_io(c->oci->loop, &p->report, p->report_fd, EPOLLIN, on_report, p);
+    return sd_event_add_time_relative(c->oci->loop, &p->limit, CLOCK_MONOTONIC,
+                                      c->oci->start_limit_us, 0, on_limit, p);
+}
 
-    return r < 0 ? r
-                 : sd_event_add_time_relative(c->oci->loop, &p->limit, CLOCK_MONOTONIC,
-                                              c->oci->start_limit_us, 0, on_limit, p);
+/* It has a pid; the keeper tells how far it comes. */
+static void start_entered(struct container *c, struct process *p, uint32_t pid)
+{
+    hcs_error err = HCS_ERROR_INIT;
+
+    p->state = PROCESS_ENTERED;
+    p->pid = pid;
+    if (start_watch(c, p) >= 0)
+        return;
+    fail(&err, HCS_E_OUTOFMEMORY, "oci.exec", "no memory to watch program '%.200s' start",
+         p->program);
+    start_kill(c, p, &err);
 }
 
 void process_answered(struct container *c, struct process *p, uint32_t wait_status, uint32_t pid,
@@ -280,15 +309,7 @@ void process_answered(struct container *c, struct process *p, uint32_t wait_stat
     hcs_error err = HCS_ERROR_INIT;
 
     if (os == 0 && wait_status == 0 && pid != 0) {
-        p->state = PROCESS_ENTERED;
-        p->pid = pid;
-        if (start_watch(c, p) < 0) {
-            fail(&err, HCS_E_OUTOFMEMORY, "oci.exec", "no memory to watch program '%.200s' start",
-                 p->program);
-            start_kill(c, p, &err);
-            return;
-        }
-        start_settle(c, p);
+        start_entered(c, p, pid);
         return;
     }
     if (os == 0 && wait_status == 0)
@@ -306,9 +327,6 @@ static void process_end(struct container *c, struct process *p, uint32_t wait_st
     hcs_exit report = exit_from_wait_status(wait_status);
     uint64_t kills = container_oom_kills(c);
 
-    /* It is dead, so all it had to say is there to be read. */
-    if (p->state == PROCESS_ENTERED)
-        start_settle(c, p);
     /* Somebody else has its socket, and so there is no end: it was there, and its exit is its own.
      */
     if (p->state == PROCESS_ENTERED)
@@ -322,12 +340,159 @@ static void process_end(struct container *c, struct process *p, uint32_t wait_st
     process_end_unseen(c, p);
 }
 
-void process_exited(struct container *c, uint32_t number, uint32_t wait_status)
+/* ---- what an earlier hcsd has begun ---- */
+
+static struct process *process_of_before(struct container *c, uint32_t number)
+{
+    struct process *p = calloc(1, sizeof *p);
+
+    if (!p)
+        return NULL;
+    list_init(&p->link);
+    p->container = c;
+    p->number = number;
+    p->oom_before = recall_oom(c, number);
+    p->program = strdup("(asked for by an earlier hcsd)");
+    p->directory = strdup("/");
+    if (!p->program || !p->directory) {
+        process_drop(p);
+        return NULL;
+    }
+    list_append(&c->processes, &p->link);
+    return p;
+}
+
+hcs_result process_restore(struct container *c, const struct driver_process *known, hcs_error *err)
+{
+    struct process *p = process_of_before(c, known->number);
+
+    if (!p)
+        return container_no_memory(c, err);
+    p->state = PROCESS_RUNS;
+    p->pid = known->pid;
+    return HCS_OK;
+}
+
+/* The process that the keeper speaks of; one that the event log does not know was asked for by an
+ * earlier hcsd that did not see it start.  NULL: it is none of ours any more. */
+static struct process *process_find_or_make(struct container *c, uint32_t number)
 {
     struct process *p = process_find(c, number);
 
-    if (p && p->state != PROCESS_ASKED)
-        process_end(c, p, wait_status);
+    if (p || !c->adopting || c->system->tell->is_settled(c->system, number))
+        return p;
+    p = process_of_before(c, number);
+    if (!p) {
+        log_line(LOG_LINE_CRITICAL, "container '%s': process %u is lost for lack of memory",
+                 c->system->id, number);
+        return NULL;
+    }
+    c->system->tell->process_found(c->system, number, 0);
+    return p;
+}
+
+static int is_of_before(const struct process *p)
+{
+    return p->job == 0;
+}
+
+void process_nothing(struct container *c, uint32_t number)
+{
+    struct process *p = process_find(c, number);
+
+    if (!p || !is_of_before(p) || p->state != PROCESS_ASKED)
+        return;
+    remove_process_files(c, number);
+    process_drop(p);
+}
+
+void processes_confirm(struct container *c)
+{
+    hcs_exit report = exit_unknown("its keeper knows nothing of it");
+
+    list_for_each(&c->processes, n)
+    {
+        struct process *p = container_of(n, struct process, link);
+
+        if (p->state == PROCESS_RUNS && !p->is_seen)
+            tell_process_exit(c, p, &report);
+    }
+}
+
+void processes_witness(struct container *c)
+{
+    list_for_each(&c->processes, n)
+    {
+        struct process *p = container_of(n, struct process, link);
+        _cleanup_(fd_drop) int pidfd = -1;
+        uint32_t status;
+
+        if (p->state != PROCESS_RUNS || p->birth == 0)
+            continue;
+        pidfd = witness_open((pid_t) p->pid, p->birth);
+        if (pidfd >= 0 && witness_status(pidfd, (pid_t) p->pid, p->birth, &status))
+            process_end(c, p, status);
+    }
+}
+
+/* ---- what the keeper tells ---- */
+
+/* How far it has come, as it said itself. */
+static void process_stage(struct container *c, struct process *p, int value, int error)
+{
+    hcs_error err = HCS_ERROR_INIT;
+
+    if (p->state != PROCESS_ENTERED)
+        return;
+    switch (KEEPER_STAGE(value)) {
+    case KEEPER_STAGE_NONE:
+        break;
+    case KEEPER_STAGE_THERE:
+        p->is_there = 1;
+        break;
+    case KEEPER_STAGE_RUNS:
+        p->is_there = 1;
+        start_end_of_report(c, p);
+        break;
+    case KEEPER_STAGE_REFUSED:
+        refusal_of_start(KEEPER_STAGE_STEP(value), error, p->program, p->directory, "oci.exec",
+                         &err);
+        start_refuse(c, p, &err);
+        break;
+    case KEEPER_STAGE_NEVER:
+        start_end_of_report(c, p);
+        break;
+    }
+}
+
+void process_tracked(struct container *c, const struct channel_process *told)
+{
+    struct process *p = process_find_or_make(c, told->number);
+
+    if (!p)
+        return;
+    p->is_seen = 1;
+    if (p->state == PROCESS_RUNS && p->birth == 0)
+        p->birth = witness_birth((pid_t) told->pid);
+    if (p->state == PROCESS_ASKED && is_of_before(p) && told->pid)
+        start_entered(c, p, told->pid);
+    process_stage(c, p, told->stage, told->error);
+}
+
+void process_exited(struct container *c, const struct channel_exit *exit)
+{
+    struct process *p = process_find_or_make(c, exit->number);
+
+    if (!p && c->is_adopted && c->channel)
+        channel_ack(c->channel, exit->number);
+    if (p && p->state == PROCESS_ASKED && is_of_before(p)) {
+        p->state = PROCESS_ENTERED;
+        p->pid = exit->pid;
+    }
+    if (!p || p->state == PROCESS_ASKED)
+        return;
+    process_stage(c, p, exit->stage, exit->error);
+    process_end(c, p, exit->wait_status);
 }
 
 void processes_end(struct container *c)
@@ -341,7 +506,7 @@ void processes_fail(struct container *c, hcs_error *err)
     {
         struct process *p = container_of(n, struct process, link);
 
-        if (p->state == PROCESS_ENTERED)
+        if (p->state == PROCESS_ENTERED || (p->state == PROCESS_ASKED && is_of_before(p)))
             process_fail(c, p, err);
     }
 }
@@ -364,7 +529,7 @@ static hcs_result process_new(struct container *c, uint64_t job, uint32_t number
     p->container = c;
     p->number = number;
     p->job = job;
-    p->report_fd = -1;
+    p->is_seen = 1;
     p->oom_before = container_oom_kills(c);
     p->program = strdup(doc->arguments[0]);
     p->directory = strdup(doc->working_directory ? doc->working_directory : "/");
@@ -373,6 +538,7 @@ static hcs_result process_new(struct container *c, uint64_t job, uint32_t number
         return container_no_memory(c, err);
     }
     list_append(&c->processes, &p->link);
+    note_oom(c, p);
     *out = p;
     return HCS_OK;
 }
@@ -385,8 +551,6 @@ static hcs_result begin_exec(struct container *c, struct process *p, const struc
     _cleanup_(free_drop) char *log = container_path(c, "process.%" PRIu32 ".log", p->number);
     _cleanup_(free_drop) char *pid_file = container_path(c, "process.%" PRIu32 ".pid", p->number);
     _cleanup_(free_drop) char *text = NULL;
-    _cleanup_(fd_drop) int report_fd = -1;
-    int ends[2];
     struct runtime_command command = {
         .verb = RUNTIME_EXEC,
         .name = c->name,
@@ -403,13 +567,7 @@ static hcs_result begin_exec(struct container *c, struct process *p, const struc
         r = runtime_write_input(file, text, err);
     if (r < 0)
         return r;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-        return fail_os(err, result_from_errno(errno), errno, "oci.exec",
-                       "sockets to see a program start");
-    p->report_fd = ends[0];
-    report_fd = ends[1];
-    return container_exec(c, p, p->job, &command,
-                          (const int[]){ fds[0], fds[1], fds[2], report_fd }, 4, p->number, err);
+    return container_exec(c, p, p->job, &command, fds, p->number, err);
 }
 
 void container_process_create(struct container *c, uint64_t job, uint32_t number,

@@ -14,8 +14,9 @@
 #include "channel.h"
 #include "err.h"
 #include "exit.h"
-#include "leftover.h"
 #include "list.h"
+#include "log.h"
+#include "record.h"
 #include "refusal.h"
 
 /* What a program gets whose document has no Environment; HOME is that of the service. */
@@ -31,6 +32,7 @@ struct plain {
 struct plain_process {
     struct list link;
     uint32_t number;
+    int is_seen; /* by the keeper; those of the log have to show first */
 };
 
 /* A command that the keeper has not answered yet. */
@@ -54,8 +56,11 @@ struct plain_system {
     int forced;
     int told; /* the keeper has passed a stop on: when it is empty now, that is the end */
     int nothing_left;
-    int ended;
+    int ended; /* or only to be cleaned: nothing is told any more */
     uint64_t clean_job;
+    uint64_t adopt_job;
+    int adopting;           /* the keeper has not told all it knows */
+    sd_event_source *timer; /* of the answer to adopt */
 };
 
 static struct plain *plain_of(struct driver *d)
@@ -154,6 +159,26 @@ static void process_drop(struct plain_process *p)
     free(p);
 }
 
+static struct plain_process *process_new(uint32_t number)
+{
+    struct plain_process *p = calloc(1, sizeof(*p));
+
+    if (!p)
+        return NULL;
+    list_init(&p->link);
+    p->number = number;
+    p->is_seen = 1;
+    return p;
+}
+
+static void tell_exited(struct plain_system *ps, struct plain_process *p, const hcs_exit *report)
+{
+    uint32_t number = p->number;
+
+    process_drop(p);
+    ps->system->tell->process_exited(ps->system, number, report);
+}
+
 static void spawn_done(struct plain_system *ps, struct plain_job *job, uint32_t pid, int os,
                        int step)
 {
@@ -203,17 +228,58 @@ static void on_done(void *owner, uint32_t tag, uint32_t wait_status, uint32_t pi
         stop_done(ps, job, os);
 }
 
+/* The process of that number, which the log may not know yet: then its start is told.  NULL: it is
+ * none of ours any more. */
+static struct plain_process *process_find_or_tell(struct plain_system *ps, uint32_t number,
+                                                  uint32_t pid)
+{
+    struct plain_process *p = process_find(ps, number);
+
+    if (p || !ps->adopting || ps->system->tell->is_settled(ps->system, number))
+        return p;
+    p = process_new(number);
+    if (!p) {
+        log_line(LOG_LINE_CRITICAL, "system '%s': process %u is lost for lack of memory",
+                 ps->system->id, number);
+        return NULL;
+    }
+    list_append(&ps->processes, &p->link);
+    ps->system->tell->process_found(ps->system, number, pid);
+    return p;
+}
+
 static void on_exited(void *owner, const struct channel_exit *end)
 {
     struct plain_system *ps = owner;
-    struct plain_process *p = process_find(ps, end->number);
     hcs_exit report = exit_from_wait_status(end->wait_status);
+    struct plain_process *p;
 
-    if (!p)
+    if (ps->ended)
         return;
-    process_drop(p);
-    ps->system->tell->process_exited(ps->system, end->number, &report);
+    p = process_find_or_tell(ps, end->number, end->pid);
+    if (p)
+        tell_exited(ps, p, &report);
+    else if (ps->adopting)
+        channel_ack(ps->channel, end->number);
     end_if_over(ps);
+}
+
+static void on_tracked(void *owner, const struct channel_process *process)
+{
+    struct plain_system *ps = owner;
+    struct plain_process *p;
+
+    if (ps->ended || process->pid == 0) /* a start here is done when it is begun */
+        return;
+    p = process_find_or_tell(ps, process->number, process->pid);
+    if (p)
+        p->is_seen = 1;
+}
+
+static void on_nothing(void *owner, uint32_t number)
+{
+    (void) owner;
+    (void) number;
 }
 
 static void on_empty(void *owner)
@@ -225,6 +291,54 @@ static void on_empty(void *owner)
     if (!ps->told)
         return;
     ps->nothing_left = 1;
+    end_if_over(ps);
+}
+
+/* ---- a system that an earlier hcsd left ---- */
+
+static void adopt_answer(struct plain_system *ps, hcs_result result, const hcs_error *err)
+{
+    uint64_t job = ps->adopt_job;
+
+    ps->timer = sd_event_source_disable_unref(ps->timer);
+    ps->adopt_job = 0;
+    if (job)
+        ps->system->tell->done(ps->system, job, result, err);
+}
+
+static int on_adopt_deadline(sd_event_source *source, uint64_t usec, void *owner)
+{
+    struct plain_system *ps = owner;
+
+    (void) source;
+    (void) usec;
+    log_line(LOG_LINE_WARNING,
+             "the keeper of system '%s' does not answer: what it has to tell will come later",
+             ps->system->id);
+    adopt_answer(ps, HCS_OK, NULL);
+    return 0;
+}
+
+/* All that the keeper knew is told. */
+static void on_ready(void *owner, uint32_t asked)
+{
+    struct plain_system *ps = owner;
+    hcs_exit report = exit_unknown("its keeper knows nothing of it");
+
+    if (ps->ended)
+        return;
+    list_for_each(&ps->processes, n)
+    {
+        struct plain_process *p = container_of(n, struct plain_process, link);
+
+        if (!p->is_seen)
+            tell_exited(ps, p, &report);
+    }
+    ps->adopting = 0;
+    ps->stopping = ps->told = (asked & (KEEPER_ASKED_TERM | KEEPER_ASKED_KILL)) != 0;
+    ps->forced = (asked & KEEPER_ASKED_KILL) != 0;
+    ps->nothing_left = ps->told && (asked & KEEPER_ALONE) != 0;
+    adopt_answer(ps, HCS_OK, NULL);
     end_if_over(ps);
 }
 
@@ -244,23 +358,31 @@ static void end_jobs(struct plain_system *ps, const char *why)
     }
 }
 
+static void on_record(void *owner, const struct record *record)
+{
+    struct plain_system *ps = owner;
+    hcs_exit report = exit_from_wait_status(record->wait_status);
+    struct plain_process *p = process_find_or_tell(ps, record->number, record->pid);
+
+    if (p)
+        tell_exited(ps, p, &report);
+}
+
 /* Its programs died with it, by the kernel's hand, but nobody saw that. */
 static void on_lost(void *owner, const char *why)
 {
     struct plain_system *ps = owner;
     hcs_exit report = exit_unknown(why);
+    hcs_error err = HCS_ERROR_INIT;
 
     if (ps->ended)
         return;
+    (void) fail(&err, HCS_E_CONNECTION_CLOSED, "plain.keeper", "%s", why);
+    adopt_answer(ps, err.code, &err);
     end_jobs(ps, why);
+    records_read(ps->system->run_dir, on_record, ps);
     list_for_each(&ps->processes, n)
-    {
-        struct plain_process *p = container_of(n, struct plain_process, link);
-        uint32_t number = p->number;
-
-        process_drop(p);
-        ps->system->tell->process_exited(ps->system, number, &report);
-    }
+        tell_exited(ps, container_of(n, struct plain_process, link), &report);
     report.type = HCS_EXIT_TYPE_UNEXPECTED;
     report.initiator = HCS_INITIATOR_UNKNOWN;
     ps->ended = 1;
@@ -271,6 +393,9 @@ static const struct channel_events keeper_events = {
     .done = on_done,
     .exited = on_exited,
     .empty = on_empty,
+    .tracked = on_tracked,
+    .ready = on_ready,
+    .nothing = on_nothing,
     .lost = on_lost,
 };
 
@@ -302,7 +427,8 @@ static hcs_result plain_check(struct driver *d, const struct doc_system *doc, hc
     return HCS_OK;
 }
 
-static void plain_create(struct driver *d, struct driver_system *s, uint64_t job)
+/* NULL: the job was answered. */
+static struct plain_system *system_new(struct driver *d, struct driver_system *s, uint64_t job)
 {
     struct plain_system *ps = calloc(1, sizeof(*ps));
     hcs_error err = HCS_ERROR_INIT;
@@ -312,15 +438,67 @@ static void plain_create(struct driver *d, struct driver_system *s, uint64_t job
     if (!ps) {
         r = fail(&err, HCS_E_OUTOFMEMORY, "plain.create", "no memory for system '%s'", s->id);
         s->tell->done(s, job, r, &err);
-        return;
+        return NULL;
     }
     ps->plain = plain_of(d);
     ps->system = s;
     list_init(&ps->jobs);
     list_init(&ps->processes);
+    return ps;
+}
+
+static void plain_create(struct driver *d, struct driver_system *s, uint64_t job)
+{
+    struct plain_system *ps = system_new(d, s, job);
+    hcs_error err = HCS_ERROR_INIT;
+    hcs_result r;
+
+    if (!ps)
+        return;
     r = channel_start(ps->plain->loop, ps->plain->keeper_program, s->run_dir, 0, &keeper_events, ps,
                       &ps->channel, &err);
     s->tell->done(s, job, r, r < 0 ? &err : NULL);
+}
+
+static hcs_result restore_processes(struct plain_system *ps, const struct driver_known *known,
+                                    hcs_error *err)
+{
+    for (size_t i = 0; i < known->n_processes; i++) {
+        struct plain_process *p = process_new(known->processes[i].number);
+
+        if (!p)
+            return fail(err, HCS_E_OUTOFMEMORY, "plain.adopt", "no memory for system '%s'",
+                        ps->system->id);
+        p->is_seen = 0;
+        list_append(&ps->processes, &p->link);
+    }
+    return HCS_OK;
+}
+
+static void plain_adopt(struct driver *d, struct driver_system *s, uint64_t job,
+                        const struct driver_known *known_opt)
+{
+    struct plain_system *ps = system_new(d, s, job);
+    hcs_error err = HCS_ERROR_INIT;
+    hcs_result r;
+
+    if (!ps)
+        return;
+    r = channel_adopt(ps->plain->loop, s->run_dir, &keeper_events, ps, &ps->channel, &err);
+    if (!known_opt) {
+        ps->ended = 1;
+        s->tell->done(s, job, HCS_OK, NULL);
+        return;
+    }
+    ps->adopting = 1;
+    ps->adopt_job = job;
+    if (restore_processes(ps, known_opt, &err) < 0)
+        r = err.code;
+    if (r >= 0 && sd_event_add_time_relative(ps->plain->loop, &ps->timer, CLOCK_MONOTONIC,
+                                             DRIVER_ADOPT_US, 0, on_adopt_deadline, ps) < 0)
+        r = fail(&err, HCS_E_OUTOFMEMORY, "plain.adopt", "no memory to wait for a keeper");
+    if (r < 0)
+        on_lost(ps, err.text);
 }
 
 static void plain_start(struct driver *d, struct driver_system *s, uint64_t job)
@@ -397,15 +575,13 @@ static struct plain_job *spawn_job_new(struct plain_system *ps, uint64_t number,
 
     if (!job)
         return NULL;
-    job->process = calloc(1, sizeof(*job->process));
+    job->process = process_new(process);
     job->program = strdup(doc->arguments[0]);
     job->directory = doc->working_directory ? strdup(doc->working_directory) : NULL;
     if (!job->process || !job->program || (doc->working_directory && !job->directory)) {
         job_drop(job);
         return NULL;
     }
-    list_init(&job->process->link);
-    job->process->number = process;
     return job;
 }
 
@@ -488,6 +664,7 @@ static void plain_forget(struct driver *d, struct driver_system *s)
     if (!ps)
         return;
     channel_drop(ps->channel);
+    sd_event_source_disable_unref(ps->timer);
     list_for_each(&ps->jobs, n) job_drop(container_of(n, struct plain_job, link));
     list_for_each(&ps->processes, n) process_drop(container_of(n, struct plain_process, link));
     free(ps);
@@ -509,24 +686,12 @@ static void plain_drop(struct driver *d)
     free(plain);
 }
 
-static hcs_result plain_end_leftover(struct driver *d, const char *id, uint64_t incarnation,
-                                     const char *run_dir, driver_leftover_exit visit, void *context,
-                                     hcs_error *err)
-{
-    hcs_result r = leftover_end(run_dir, err);
-
-    (void) d;
-    (void) id;
-    (void) incarnation;
-    leftover_records(run_dir, visit, context);
-    return r;
-}
-
 static const struct driver_ops plain_ops = {
     .name = "plain",
     .isolation = "none",
     .check = plain_check,
     .create = plain_create,
+    .adopt = plain_adopt,
     .start = plain_start,
     .shut_down = plain_shut_down,
     .terminate = plain_terminate,
@@ -535,7 +700,6 @@ static const struct driver_ops plain_ops = {
     .settled = plain_settled,
     .clean = plain_clean,
     .forget = plain_forget,
-    .end_leftover = plain_end_leftover,
     .info = plain_info,
     .drop = plain_drop,
 };

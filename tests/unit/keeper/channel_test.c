@@ -79,7 +79,12 @@ static void on_gone(void *owner)
     o->channel = NULL;
 }
 
-static const struct channel_events events = { on_done, on_exited, on_empty, on_lost };
+static const struct channel_events events = {
+    .done = on_done,
+    .exited = on_exited,
+    .empty = on_empty,
+    .lost = on_lost,
+};
 
 /* Run the loop until *@count has reached @n. */
 static void run_until(struct owner *o, const int *count, int n)

@@ -167,10 +167,11 @@ static void record_exists_before_exit_is_told(void **state)
         spawn(s, number, "exit 9");
         end = hear_until(s, KEEPER_EXITED);
         record_read(s, number, record, sizeof(record));
-        snprintf(expected, sizeof(expected),
-                 "number %u\npid %d\nstatus %u\nrealtime_ns %llu\nmonotonic_ns %llu\n", number,
-                 end.pid, 9u << 8, (unsigned long long) end.realtime_ns,
-                 (unsigned long long) end.monotonic_ns);
+        snprintf(
+            expected, sizeof(expected),
+            "number %u\npid %d\nstatus %u\nrealtime_ns %llu\nmonotonic_ns %llu\nasked 0\nstage 0\n",
+            number, end.pid, 9u << 8, (unsigned long long) end.realtime_ns,
+            (unsigned long long) end.monotonic_ns);
         assert_string_equal(record, expected);
     }
 }

@@ -74,8 +74,13 @@ static void on_system_exited(struct driver_system *s, const hcs_exit *report)
     h->exit = *report;
 }
 
-static const struct driver_events events = { on_done, on_process_started, on_process_exited,
-                                             on_happened, on_system_exited };
+static const struct driver_events events = {
+    .done = on_done,
+    .process_started = on_process_started,
+    .process_exited = on_process_exited,
+    .happened = on_happened,
+    .exited = on_system_exited,
+};
 
 static void run_until(struct host *h, const int *count, int n)
 {

@@ -200,6 +200,18 @@ uint32_t say_strings(struct stage *s, uint32_t type, uint32_t number, const int 
     return header.tag;
 }
 
+void say_run_reporting(struct stage *s, uint32_t number, const char *pid_file, const char *script)
+{
+    struct keeper_header header = {
+        .type = KEEPER_RUN, .tag = ++s->last_tag, .number = number, .value = 1, .n_strings = 4
+    };
+    char strings[1024];
+    int n = snprintf(strings, sizeof strings, "%s%c/bin/sh%c-c%c%s", pid_file, 0, 0, 0, script) + 1;
+
+    assert_true(n < (int) sizeof strings);
+    transmit(s, &header, strings, (size_t) n, null_fds);
+}
+
 uint32_t say_spawn(struct stage *s, uint32_t number, const int fds[3], const char *script)
 {
     return say_strings(s, KEEPER_SPAWN, number, fds, "", "3", "sh", "-c", script,

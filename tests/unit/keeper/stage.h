@@ -37,6 +37,9 @@ void stage_reconnect(struct stage *s);
 /* Send a command of @type; its tag is returned. */
 uint32_t say(struct stage *s, uint32_t type, uint32_t number, int32_t value);
 uint32_t say_strings(struct stage *s, uint32_t type, uint32_t number, const int *fds_opt, ...);
+
+/* A RUN of `sh -c script` whose descriptor 3 is a report. */
+void say_run_reporting(struct stage *s, uint32_t number, const char *pid_file, const char *script);
 uint32_t say_spawn(struct stage *s, uint32_t number, const int fds[3], const char *script);
 
 /* The next message; the test fails when none comes. */

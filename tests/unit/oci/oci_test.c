@@ -750,19 +750,22 @@ static void what_was_never_reached_is_refused_and_killed(void **state)
     thieves_end(&b);
 }
 
-int __real_sd_event_add_io(sd_event *e, sd_event_source **out, int fd, uint32_t events,
-                           sd_event_io_handler_t handler, void *userdata);
-int __wrap_sd_event_add_io(sd_event *e, sd_event_source **out, int fd, uint32_t events,
-                           sd_event_io_handler_t handler, void *userdata);
+int __real_sd_event_add_time_relative(sd_event *e, sd_event_source **out, clockid_t clock,
+                                      uint64_t usec, uint64_t accuracy,
+                                      sd_event_time_handler_t handler, void *userdata);
+int __wrap_sd_event_add_time_relative(sd_event *e, sd_event_source **out, clockid_t clock,
+                                      uint64_t usec, uint64_t accuracy,
+                                      sd_event_time_handler_t handler, void *userdata);
 
 static int no_more_watches;
 
-int __wrap_sd_event_add_io(sd_event *e, sd_event_source **out, int fd, uint32_t events,
-                           sd_event_io_handler_t handler, void *userdata)
+int __wrap_sd_event_add_time_relative(sd_event *e, sd_event_source **out, clockid_t clock,
+                                      uint64_t usec, uint64_t accuracy,
+                                      sd_event_time_handler_t handler, void *userdata)
 {
     if (no_more_watches)
         return -ENOMEM;
-    return __real_sd_event_add_io(e, out, fd, events, handler, userdata);
+    return __real_sd_event_add_time_relative(e, out, clock, usec, accuracy, handler, userdata);
 }
 
 static void program_that_cannot_be_watched_is_killed(void **state)
