@@ -31,13 +31,13 @@ struct driver_events {
     /* Process @number has ended, once for each that started, after its process_started. */
     void (*process_exited)(struct driver_system *s, uint32_t number, const hcs_exit *report);
 
-    /* Of an adopted system: process @number runs as @pid, but no hcsd got as far as telling its start;
-     * whoever asked for it is gone.  With @pid 0 that may still come to be: no other process may
-     * have the number. */
+    /* Of an adopted system: process @number runs as @pid, but no hcsd got as far as telling its
+     * start; whoever asked for it is gone.  With @pid 0 that may still come to be: no other process
+     * may have the number. */
     void (*process_found)(struct driver_system *s, uint32_t number, uint32_t pid);
 
-    /* Of an adopted system: 1 when the exit of process @number was durable before: a record of it may
-     * be deleted, and it is not to be told. */
+    /* Of an adopted system: 1 when the exit of process @number was durable before: a record of it
+     * may be deleted, and it is not to be told. */
     int (*is_settled)(struct driver_system *s, uint32_t number);
 
     /* Anything else that happened to a system that has not ended: kind and document as HCS has
@@ -113,11 +113,11 @@ struct driver_ops {
      * is left alone. */
     void (*forget)(struct driver *d, struct driver_system *s);
 
-    /* In place of create: take over a system that an hcsd before this one left in its run_dir.  What
+    /* In place of create: take over a system that an hcsd before this one left in its run_dir. What
      * happened meanwhile is told as always.  `done` comes within DRIVER_ADOPT_US: when all is told,
-     * or when the keeper is too slow, and then that is told later.  With a failure (a keeper that is
-     * gone) `exited` follows: unknown, or the truth where there is another witness.
-     * With @known_opt NULL nobody wants to hear of it: `done`, then only clean and forget follow.
+     * or when the keeper is too slow, and then that is told later.  With a failure (a keeper that
+     * is gone) `exited` follows: unknown, or the truth where there is another witness. With
+     * @known_opt NULL nobody wants to hear of it: `done`, then only clean and forget follow.
      * @known_opt is borrowed for the call. */
     void (*adopt)(struct driver *d, struct driver_system *s, uint64_t job,
                   const struct driver_known *known_opt);

@@ -328,7 +328,8 @@ uint32_t engine_under_way(const struct engine *e)
     {
         struct system *s = container_of(n, struct system, link);
 
-        list_for_each(&s->jobs, m) n_jobs += !list_is_empty(&container_of(m, struct job, link)->calls);
+        list_for_each(&s->jobs, m) n_jobs +=
+            !list_is_empty(&container_of(m, struct job, link)->calls);
     }
     return n_jobs;
 }
