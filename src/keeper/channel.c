@@ -309,11 +309,9 @@ static void dispatch(struct channel *ch, const struct keeper_header *m)
         ch->events->empty(ch->owner);
     else if (m->type == KEEPER_TRACKED)
         tell_tracked(ch, m);
-    else if (!ch->is_adopted)
-        return;
-    else if (m->type == KEEPER_READY)
+    else if (m->type == KEEPER_READY && ch->is_adopted)
         ch->events->ready(ch->owner, (uint32_t) m->value);
-    else
+    else if (m->type == KEEPER_NOTHING && ch->is_adopted)
         ch->events->nothing(ch->owner, m->number);
 }
 
