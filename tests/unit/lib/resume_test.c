@@ -595,6 +595,7 @@ static void cut_before_ready_it_cannot_be_opened(void **state)
 static void attempts_that_fail_are_not_told(void **state)
 {
     hcs_stream *stream;
+    uint64_t lost_ns;
     hcs_event event;
 
     (void) state;
@@ -604,9 +605,13 @@ static void attempts_that_fail_are_not_told(void **state)
     SCRIPT(script.refuse = 3);
     SCRIPT(script.n_events = 2);
     service_hang_up(&service);
-    expect_kind(stream, HCS_EVENT_SERVICE_DISCONNECT);
+    event = next(stream);
+    assert_int_equal(event.kind, HCS_EVENT_SERVICE_DISCONNECT);
+    lost_ns = event.monotonic_ns;
     event = next(stream);
     assert_int_equal(event.kind, HCS_EVENT_SERVICE_RECONNECTED);
+    /* Pauses of 50, 100, 200 and 400 ms, of which chance takes up to a half. */
+    assert_true(event.monotonic_ns - lost_ns >= 375 * UINT64_C(1000000));
     assert_int_equal(event.sequence, 0);
     assert_string_equal(event.detail, "{\"Attempts\":4}");
     expect_asked("{\"after\":1,\"from\":\"after\",\"log\":\"" LOG "\"}");
