@@ -34,6 +34,7 @@ static struct {
     unsigned refuse;       /* so many calls are closed without an answer */
     const char *error;     /* the answer is this error */
     const char *nonsense;  /* the answer is this */
+    bool lose_creation;    /* CreateSystem is closed without an answer */
     unsigned exit;         /* number of the event that is the exit of the system; 0: none */
     unsigned n_subscribed; /* calls that came */
     char asked[600];       /* the last one */
@@ -116,7 +117,10 @@ static void subscribed(struct client *c, const json_t *parameters)
 
 static void answer(struct client *c, const char *method, const json_t *parameters)
 {
-    if (strcmp(method, "org.libhcs.ComputeService.OpenSystem") == 0) {
+    if (strcmp(method, "org.libhcs.ComputeService.CreateSystem") == 0 && script.lose_creation) {
+        c->go = true;
+    } else if (strcmp(method, "org.libhcs.ComputeService.CreateSystem") == 0 ||
+               strcmp(method, "org.libhcs.ComputeService.OpenSystem") == 0) {
         client_reply(c, "{\"system\":{\"id\":\"a\",\"incarnation\":9,\"owner\":\"\",\"type\":\"\","
                         "\"isolation\":\"\"}}");
     } else if (strcmp(method, "org.libhcs.ComputeService.ListSystems") == 0) {
@@ -747,6 +751,54 @@ static void after_the_exit_nothing_is_tried_again(void **state)
     hcs_stream_close(stream);
 }
 
+/* The system is there, and whoever wanted its first event gets it, though the service was lost
+ * before it was ready. */
+static void a_stream_of_a_system_that_is_being_created_is_had_in_the_end(void **state)
+{
+    hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
+    char cursor[HCS_CURSOR_SIZE];
+    hcs_system *system = NULL;
+    hcs_stream *stream = NULL;
+    hcs_op *op = NULL;
+
+    (void) state;
+    options.flags = HCS_STREAM_RECONNECT;
+    SCRIPT(script.n_events = 1);
+    SCRIPT(script.refuse = 2);
+    assert_int_equal(hcs_system_create(host, "a", "{}", &system, &op, NULL), HCS_OK);
+    assert_int_equal(hcs_stream_open_system(system, &options, &stream, NULL), HCS_OK);
+    assert_int_equal(hcs_stream_cursor(stream, cursor, sizeof cursor, NULL),
+                     HCS_E_OPERATION_PENDING);
+    expect_kind(stream, HCS_EVENT_SERVICE_DISCONNECT);
+    expect_kind(stream, HCS_EVENT_SERVICE_RECONNECTED);
+    expect_asked("{\"from\":\"beginning\",\"incarnation\":9,\"systemId\":\"a\"}");
+    expect_event(stream, 1);
+    hcs_stream_close(stream);
+    hcs_op_close(op);
+    hcs_system_close(system);
+}
+
+/* Nobody knows which system it would have been. */
+static void a_creation_without_an_answer_ends_it(void **state)
+{
+    hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
+    hcs_system *system = NULL;
+    hcs_stream *stream = NULL;
+    hcs_op *op = NULL;
+
+    (void) state;
+    options.flags = HCS_STREAM_RECONNECT;
+    SCRIPT(script.lose_creation = true);
+    assert_int_equal(hcs_system_create(host, "a", "{}", &system, &op, NULL), HCS_OK);
+    assert_int_equal(hcs_stream_open_system(system, &options, &stream, NULL), HCS_OK);
+    expect_kind(stream, HCS_EVENT_SERVICE_DISCONNECT);
+    expect_end(stream, "the service was disconnected");
+    assert_int_equal(count_subscribed(), 0);
+    hcs_stream_close(stream);
+    hcs_op_close(op);
+    hcs_system_close(system);
+}
+
 /* ---- an end while the service is away ---- */
 
 static hcs_stream *stream_away(void)
@@ -829,6 +881,8 @@ int main(void)
         T(what_is_before_since_is_not_told_after_a_reconnect),
         T(the_same_incarnation_is_asked_for_again),
         T(after_the_exit_nothing_is_tried_again),
+        T(a_stream_of_a_system_that_is_being_created_is_had_in_the_end),
+        T(a_creation_without_an_answer_ends_it),
         T(end_from_another_thread_while_the_service_is_away),
         T(close_while_the_service_is_away),
         T(a_handle_that_is_closed_ends_it_while_the_service_is_away),
