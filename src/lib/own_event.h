@@ -11,7 +11,8 @@
 /* Make @e one of @kind that happens now. */
 void own_event_stamp(hcs_event *e, hcs_event_kind kind);
 
-/* The same with @take_detail, which @e borrows from *@out_detail, owned by the caller.  Without memory
+/* The same with @take_detail, which @e borrows from *@out_detail, owned by the caller.  Without
+ * memory
  * (@take_detail NULL, too) it is NULL and the event has no detail: its kind is worth more. */
 void own_event_document(hcs_event *e, hcs_event_kind kind, json_t *take_detail, char **out_detail);
 

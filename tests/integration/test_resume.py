@@ -211,6 +211,7 @@ class Reader:
         self.thread.join(60)
         self.p.wait(60)
         self.p.stdout.close()
+        self.errors = self.p.stderr.read()
         self.p.stderr.close()
 
 
@@ -328,4 +329,42 @@ def test_real_exits_over_a_kill(place, run_args):
     exited = [e for e in r.seen if e["name"] == "ProcessExited"]
     assert len(exited) == 1 and exited[0]["exit"]["code"] == 42
     assert [e["system"]["id"] for e in exited] == ["ends"]
+    assert s.stop() == 0
+
+
+def test_a_stream_of_one_system_tells_its_exit_once(place, document):
+    """The next hcsd tells the end of what it found; who followed the system by its id sees that, and no later system of the id."""
+    path = place / "one"
+    path.mkdir()
+    s = Service(path)
+    s.env["HCS_HCSD"] = "/nonexistent"
+    s.hcs("create", "-", "--id", "one", input=json.dumps(document), check=0)
+    s.hcs("start", "one", check=0)
+    with Reader(s, "--all", "one") as r:
+        wait_for(lambda: "SystemStarted" in r.names(), "the system runs")
+        r.p.send_signal(signal.SIGSTOP)  # it shall come late
+        kill_and_restart(s)
+        s.hcs("kill", "one")  # it has ended already where nobody took it over
+        assert s.list(everything=True)[0]["State"] == "Stopped"
+        r.p.send_signal(signal.SIGCONT)
+        assert r.p.wait(60) == 0
+        r.thread.join(60)
+    assert r.names().count("SystemExited") == 1 and r.names()[-1] == "SystemExited"
+    assert "ServiceReconnected" in r.names()
+    # a second reader is late until the system is forgotten, and another one has its id
+    s.hcs("rm", "one", check=0)
+    s.hcs("create", "-", "--id", "one", input=json.dumps(document), check=0)
+    with Reader(s, "--all", "one") as r:
+        wait_for(lambda: "SystemCreated" in r.names(), "the system is there")
+        r.p.send_signal(signal.SIGSTOP)
+        kill_and_restart(s)
+        s.hcs("kill", "one")
+        s.hcs("rm", "one", check=0)
+        s.hcs("create", "-", "--id", "one", input=json.dumps(document), check=0)
+        r.p.send_signal(signal.SIGCONT)
+        assert r.p.wait(60) == 1
+        r.thread.join(60)
+    assert len({e["system"]["incarnation"] for e in r.seen if "system" in e}) == 1
+    assert "no system 'one'" in r.errors
+    s.hcs("kill", "one", check=0)
     assert s.stop() == 0

@@ -135,6 +135,64 @@ static void the_three_ends_are_told_apart(void **state)
     hcs_system_close(b);
 }
 
+static void a_filter_leaves_out_what_does_not_match_but_no_end(void **state)
+{
+    static const hcs_event_kind three[] = { 3 };
+    static const char *const owners[] = { "m?" }, *const others[] = { "you" };
+    hcs_system *system = open_there("one");
+    hcs_event_filter filter = HCS_EVENT_FILTER_INIT;
+    hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
+    hcs_stream *mine = NULL, *none = NULL;
+    hcs_event event = HCS_EVENT_INIT;
+
+    (void) state;
+    options.filter = &filter;
+    filter.kinds = three;
+    filter.n_kinds = 1;
+    filter.owners = owners;
+    filter.n_owners = 1;
+    OK(hcs_stream_open_system(system, &options, &mine, &err));
+    filter.owners = others;
+    OK(hcs_stream_open_system(system, &options, &none, &err));
+    for (uint32_t kind = 2; kind < 5; kind++)
+        provider_send("one", kind, NULL);
+    assert_int_equal(expect(mine, 3, "one").sequence, 2);
+    FAILS(hcs_stream_next(mine, 0, &event, &err), HCS_E_OPERATION_TIMEOUT);
+    FAILS(hcs_stream_next(none, 0, &event, &err), HCS_E_OPERATION_TIMEOUT);
+    assert_false(is_readable(mine) || is_readable(none));
+    provider_send("one", 0x02000000, NULL);
+    expect(mine, HCS_EVENT_SERVICE_DISCONNECT, "one");
+    expect_end(mine, "the service was disconnected");
+    expect(none, HCS_EVENT_SERVICE_DISCONNECT, "one");
+    expect_end(none, "the service was disconnected");
+    hcs_stream_close(mine);
+    hcs_stream_close(none);
+    hcs_system_close(system);
+}
+
+static void a_stream_that_does_not_follow_ends_with_what_was_told(void **state)
+{
+    hcs_system *system = open_there("one");
+    hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
+    hcs_stream *stream = NULL;
+
+    (void) state;
+    options.from = HCS_FROM_BEGINNING;
+    options.flags = HCS_STREAM_NO_FOLLOW;
+    provider_send("one", 3, NULL);
+    OK(hcs_stream_open_system(system, &options, &stream, &err));
+    expect(stream, 3, "one");
+    assert_true(is_readable(stream));
+    expect_end(stream, "no more events");
+    assert_false(is_readable(stream));
+    hcs_stream_close(stream);
+    OK(hcs_stream_open(host, &options, &stream, &err)); /* it has told nothing yet */
+    assert_true(is_readable(stream));
+    expect_end(stream, "no more events");
+    hcs_stream_close(stream);
+    hcs_system_close(system);
+}
+
 static void many_streams_of_a_handle_are_one_registration(void **state)
 {
     hcs_system *system = open_there("many");
@@ -510,6 +568,8 @@ int main(void)
         OVER(a_handles_events_arrive_with_their_numbers),
         OVER(hcs_cannot_speak_for_the_stream),
         OVER(the_three_ends_are_told_apart),
+        OVER(a_filter_leaves_out_what_does_not_match_but_no_end),
+        OVER(a_stream_that_does_not_follow_ends_with_what_was_told),
         OVER(many_streams_of_a_handle_are_one_registration),
         OVER(a_stream_begins_where_it_was_asked_to),
         OVER(an_exit_is_delivered_to_who_comes_late_and_once),
