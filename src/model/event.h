@@ -20,6 +20,11 @@ uint64_t event_realtime(const char *encoded);
 /* View an Event object.  The strings of @out are borrowed from @json. */
 _must_use_ hcs_result event_view(const json_t *json, hcs_event *out, hcs_error *err);
 
+/* The same from the text of a whole answer of Subscribe, with a NUL behind it and none in it, in
+ * which the strings of @out are afterwards, several times as fast.  0: it is not written as the
+ * service writes it, is something else, or not ASCII, and the text is spoilt: view a copy. */
+int event_scan(char *text, size_t length, hcs_event *out);
+
 /* The System object of the wire; the strings of a view are borrowed from @json. */
 json_t *event_system_to_json(const hcs_event_system *system);
 _must_use_ hcs_result event_system_view(const json_t *json, hcs_event_system *out, hcs_error *err);

@@ -408,6 +408,27 @@ hcs_result varlink_take(struct varlink *v, struct varlink_message *out, hcs_erro
     return r < 0 ? r : 1;
 }
 
+/* Whether descriptors came with the message at the front. */
+static bool has_fds(const struct varlink *v)
+{
+    return v->n_in_fds > 0 && v->in_fds[0].at <= v->in_scanned;
+}
+
+int varlink_peek(const struct varlink *v, const char **out, size_t *out_length)
+{
+    if (!v->in_complete || has_fds(v))
+        return 0;
+    *out = v->in.data + v->in_start;
+    *out_length = v->in_scanned - v->in_start;
+    return 1;
+}
+
+void varlink_skip(struct varlink *v)
+{
+    assert(v->in_complete && !has_fds(v));
+    input_advance(v);
+}
+
 /* ---- output ---- */
 
 /* Bytes that the next send may have; *@out_mark is the message with descriptors that they

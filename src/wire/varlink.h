@@ -62,6 +62,11 @@ void varlink_flush(struct varlink *v);
  * connection can go on). */
 _must_use_ hcs_result varlink_take(struct varlink *v, struct varlink_message *out, hcs_error *err);
 
+/* The next complete message as it came, borrowed until anything else is done with @v: 1, or 0 when
+ * there is none or it came with descriptors.  varlink_skip() takes it away. */
+int varlink_peek(const struct varlink *v, const char **out, size_t *out_length);
+void varlink_skip(struct varlink *v);
+
 /* Queue a message: @text is a JSON object without the NUL, @fds are duplicated.
  * HCS_E_WIN32_INSUFFICIENT_BUFFER when @out_max would be passed: nothing was queued. */
 _must_use_ hcs_result varlink_send_text(struct varlink *v, const char *text, size_t length,

@@ -45,6 +45,7 @@ void stream_drop(struct vl_stream *s)
     lock_done(&s->lock);
     free(s->detail);
     free(s->end_reason);
+    free(s->text);
     free(s);
 }
 
@@ -177,6 +178,16 @@ static hcs_result event_bookmark(struct vl_stream *s, const json_t *position, hc
     return 1;
 }
 
+/* An event or a gap of the log has come.  1: the user is told. */
+static int event_take(struct vl_stream *s, hcs_event *e)
+{
+    event_note(s, e);
+    if (is_too_early(s, e))
+        return 0;
+    place_stamp(s, e);
+    return 1;
+}
+
 /* One answer of the service: 1 @e is an event, 0 it says nothing that the user is told, negative:
  * it makes no sense. */
 static hcs_result answer_view(struct vl_stream *s, hcs_event *e, hcs_error *err)
@@ -189,13 +200,7 @@ static hcs_result answer_view(struct vl_stream *s, hcs_event *e, hcs_error *err)
 
     if (event || gap) {
         r = event ? event_view(event, e, err) : event_gap(gap, e, err);
-        if (r < 0)
-            return r;
-        event_note(s, e);
-        if (is_too_early(s, e))
-            return 0;
-        place_stamp(s, e);
-        return 1;
+        return r < 0 ? r : event_take(s, e);
     }
     if (bookmark)
         return event_bookmark(s, bookmark, e, err);
@@ -253,6 +258,31 @@ static void answer_check_last(struct vl_stream *s)
         s->lost = true;
 }
 
+/* 1: what has come already is an event as the service writes it, and it is @e; JSON would take most
+ * of the time of reading a long log again.  0: see call_try(). */
+static int event_scanned(struct vl_stream *s, hcs_event *e)
+{
+    const char *bytes;
+    size_t n;
+
+    if (s->subscribing || !varlink_peek(s->call.link, &bytes, &n))
+        return 0;
+    if (n >= s->text_size) {
+        char *text = realloc(s->text, 2 * n + 1);
+
+        if (!text)
+            return 0;
+        s->text = text;
+        s->text_size = 2 * n + 1;
+    }
+    memcpy(s->text, bytes, n);
+    s->text[n] = 0;
+    if (!event_scan(s->text, n, e))
+        return 0;
+    varlink_skip(s->call.link);
+    return 1;
+}
+
 /* The next event that the connection has: 1; 0 there is none.  Never fails: what is wrong with the
  * connection is an event too. */
 static int event_read(struct vl_stream *s, hcs_event *e)
@@ -268,6 +298,13 @@ static int event_read(struct vl_stream *s, hcs_event *e)
         if (!s->call.link && !reconnect_try(s))
             return 0;
         varlink_message_done(&s->message);
+        if (event_scanned(s, e)) {
+            if (s->reconnects)
+                reconnect_settled(s);
+            if (event_take(s, e))
+                return 1;
+            continue;
+        }
         r = call_try(&s->call, &s->message, &why);
         if (r == 0)
             return 0;

@@ -50,8 +50,10 @@ struct vl_stream {
     bool lost;                      /* HCS_EVENT_SERVICE_DISCONNECT has been said: END is next */
     bool cut;                       /* we have hung up: what had arrived is what is left */
     char *end_reason;               /* the service has said END, or will say nothing more */
-    struct varlink_message message; /* what the last event is borrowed from */
-    char *detail;                   /* of the last event, when we made it */
+    struct varlink_message message; /* what the last event is borrowed from, or... */
+    char *text;                     /* ...this, which has room for text_size bytes */
+    size_t text_size;
+    char *detail; /* of the last event, when we made it */
 
     struct lock lock; /* guards what follows */
     struct place at;  /* written by the reader alone */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "event.h"
+#include "event_same.h"
 #include "exit.h"
 
 #define SYSTEM                                                                                     \
@@ -64,24 +65,6 @@ static void what_an_event_does_not_have_is_left_out(void **state)
     assert_string_equal(encode(&event, &b),
                         "{\"sequence\":12,\"kind\":1279787010,\"name\":\"SystemStarted\","
                         "\"realtimeNs\":1700000000000000001,\"monotonicNs\":55," SYSTEM "}");
-}
-
-static void check_same(const hcs_event *a, const hcs_event *b)
-{
-    assert_int_equal(a->kind, b->kind);
-    assert_int_equal(a->sequence, b->sequence);
-    assert_int_equal(a->realtime_ns, b->realtime_ns);
-    assert_int_equal(a->monotonic_ns, b->monotonic_ns);
-    assert_string_equal(a->system.id, b->system.id);
-    assert_int_equal(a->system.incarnation, b->system.incarnation);
-    assert_string_equal(a->system.owner, b->system.owner);
-    assert_string_equal(a->system.type, b->system.type);
-    assert_string_equal(a->system.isolation, b->system.isolation);
-    assert_int_equal(a->process_id, b->process_id);
-    assert_int_equal(a->has_exit, b->has_exit);
-    assert_memory_equal(&a->exit, &b->exit, sizeof a->exit);
-    assert_int_equal(a->detail_length, b->detail_length);
-    assert_memory_equal(a->detail, b->detail, a->detail_length + 1);
 }
 
 static void check_round_trip(const hcs_event *event)

@@ -781,6 +781,43 @@ static void nul_in_a_message_is_refused(void **state)
     pair_drop(&p);
 }
 
+static void flow_until_ready(struct pair *p)
+{
+    while (!varlink_ready(p->b)) {
+        assert_int_equal(varlink_process(p->a, NULL), HCS_OK);
+        assert_int_equal(varlink_process(p->b, NULL), HCS_OK);
+    }
+}
+
+static void what_is_peeked_at_is_there_until_it_is_skipped(void **state)
+{
+    const char *bytes = NULL;
+    struct pair p;
+    size_t n = 0;
+    int fd;
+
+    (void) state;
+    pair_make(&p, IN_MAX);
+    assert_int_equal(varlink_peek(p.b, &bytes, &n), 0);
+    send_fds(p.a, "{\"n\":1}", NULL, 0);
+    send_fds(p.a, "{\"n\":2}", NULL, 0);
+    fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    send_fds(p.a, "{\"n\":3}", &fd, 1);
+    close(fd);
+    flow_until_ready(&p);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(varlink_peek(p.b, &bytes, &n), 1);
+        assert_int_equal(n, strlen("{\"n\":1}"));
+        assert_memory_equal(bytes, "{\"n\":1}", n);
+    }
+    varlink_skip(p.b);
+    expect_number(&p, 2, 0);
+    flow_until_ready(&p);
+    assert_int_equal(varlink_peek(p.b, &bytes, &n), 0);
+    expect_number(&p, 3, 1); /* with its descriptor */
+    pair_drop(&p);
+}
+
 static void json_is_sent_compact(void **state)
 {
     json_t *json = json_pack("{s:i}", "n", 11);
@@ -842,6 +879,7 @@ int main(void)
         cmocka_unit_test(deep_json_is_refused),
         cmocka_unit_test(pieces_make_one_message),
         cmocka_unit_test(nul_in_a_message_is_refused),
+        cmocka_unit_test(what_is_peeked_at_is_there_until_it_is_skipped),
         cmocka_unit_test(json_is_sent_compact),
         cmocka_unit_test(events_say_what_is_wanted),
     };
