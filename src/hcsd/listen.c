@@ -26,6 +26,8 @@
 enum { LOCK_PAUSE_MS = 5, LOCK_LIMIT_MS = 10000 };
 
 #define STOP_SECONDS 5u
+#define GONE_TRIES 50
+#define GONE_PAUSE_NS 10000000 /* together half a second */
 
 static int on_connection(sd_event_source *source, int fd, uint32_t revents, void *context)
 {
@@ -130,6 +132,21 @@ static int is_served(const char *path)
     return connect(fd, (struct sockaddr *) &address, sizeof address) == 0;
 }
 
+/* Hold the lock, with nobody at the path; -1 when somebody stays there.  A program that an hcsd was
+ * about to start when it was killed has its socket, too, until the program begins. */
+static int take_path(const char *path)
+{
+    const struct timespec pause = { .tv_nsec = GONE_PAUSE_NS };
+    _cleanup_(fd_drop) int lock = wait_for_lock(path);
+
+    for (int tries = 0; lock >= 0 && tries < GONE_TRIES; tries++) {
+        if (!is_served(path))
+            return TAKE_FD(lock);
+        nanosleep(&pause, NULL);
+    }
+    return -1;
+}
+
 static hcs_result make_socket(struct server *s, hcs_error *err)
 {
     _cleanup_(free_drop) char *directory = strdup(s->socket_path);
@@ -147,8 +164,8 @@ static hcs_result make_socket(struct server *s, hcs_error *err)
         r = give_to_group(s, directory, 0750, err);
     if (r < 0)
         return r;
-    lock = wait_for_lock(s->socket_path);
-    if (lock < 0 || is_served(s->socket_path))
+    lock = take_path(s->socket_path);
+    if (lock < 0)
         return fail(err, HCS_E_WIN32_BUSY, "hcsd.listen", "another hcsd serves '%s'",
                     s->socket_path);
     (void) unlink(s->socket_path);
