@@ -405,6 +405,8 @@ struct parts {
     struct driver *plain;
     char *state_dir;
     char *run_dir;
+    char *runtime_dir; /* what the runtime knows of containers: it lives and dies with them, and must not
+                        * depend on the disk of the event log */
     char *keeper;
     char *default_socket;
     int run_dir_lock;
@@ -413,7 +415,7 @@ struct parts {
 
 static hcs_result make_drivers(struct parts *p, const struct settings *settings, hcs_error *err)
 {
-    struct oci_options oci = { .runtime_opt = settings->runtime, .state_dir = p->state_dir };
+    struct oci_options oci = { .runtime_opt = settings->runtime, .state_dir = p->runtime_dir };
     struct server *s = &p->server;
     hcs_result r;
 
@@ -492,8 +494,10 @@ static hcs_result find_dirs(struct parts *p, const struct settings *settings, hc
                      p->server.socket_path) < 0)
             p->run_dir = NULL;
     }
-    if (!p->run_dir)
+    if (!p->run_dir || asprintf(&p->runtime_dir, "%s.runtime", p->run_dir) < 0) {
+        p->runtime_dir = NULL;
         return fail(err, HCS_E_OUTOFMEMORY, "hcsd.start", "no memory");
+    }
     r = private_dir(p->state_dir, err);
     return r < 0 ? r : private_dir(p->run_dir, err);
 }
@@ -651,6 +655,7 @@ static void end(struct parts *p)
     fd_drop(&p->run_dir_lock);
     free(p->state_dir);
     free(p->run_dir);
+    free(p->runtime_dir);
     free(p->keeper);
     free(p->default_socket);
 }
