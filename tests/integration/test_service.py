@@ -162,3 +162,26 @@ def test_memory_is_small_when_idle(service):
         pytest.skip("measured without a wrapper only")
     print(f"# hcsd has {rss} kB resident")
     assert rss < 64 << 10
+
+
+def test_two_services_of_one_machine_keep_out_of_each_others_way(place, service, run_args, document):
+    """The same id and the same incarnation in both: control groups and the runtime's names are the machine's."""
+    services, running = [], []
+    for name in ("here", "there"):
+        path = place / name
+        path.mkdir()
+        s = Service(path)
+        services.append(s)
+        p = s.popen("run", "--id", "twin", *run_args, "--", "sh", "-c", "echo up; read x; exit 6", stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert p.stdout.readline() == "up\n", p.stderr.read()
+        running.append(p)
+    services[0].hcs("kill", "twin", check=0)
+    running[0].communicate(timeout=30)
+    wait_for(lambda: os.listdir(services[0].root / "run" / "systems") == [], "the first is cleaned up")
+    assert services[0].stop() == 0
+    out, err = running[1].communicate("go\n", timeout=30)
+    assert running[1].returncode == 6, err
+    told = [e for e in services[1].events() if e["name"] == "ProcessExited"]
+    assert [e["exit"]["code"] for e in told] == [6]
+    assert services[1].stop() == 0

@@ -52,11 +52,11 @@ static const char *const kernel_directories[] = { "dev", "proc", "sys" };
 
 static const char default_path[] = "PATH=" BUNDLE_DEFAULT_PATH;
 
-void bundle_name(const char *id, uint64_t incarnation, char out[BUNDLE_NAME_MAX])
+void bundle_name(const char *id, uint64_t incarnation, uint32_t service, char out[BUNDLE_NAME_MAX])
 {
     assert(id);
 
-    snprintf(out, BUNDLE_NAME_MAX, "%.128s.%" PRIu64, id, incarnation);
+    snprintf(out, BUNDLE_NAME_MAX, "%.128s.%" PRIu64 ".%08" PRIx32, id, incarnation, service);
 }
 
 /* The first name of an absolute path, whatever slashes and dots it is written with. */
@@ -357,11 +357,8 @@ static json_t *with(json_t *object, const char *key, json_t *value)
 
 static json_t *cgroups_path_of(const struct oci_mode *mode, const struct bundle_names *names)
 {
-    char name[BUNDLE_NAME_MAX];
-
-    bundle_name(names->id, names->incarnation, name);
     return json_sprintf(mode->cgroups == OCI_CGROUPS_SYSTEMD ? "hcs.slice:hcs:%s" : "/hcs/%s",
-                        name);
+                        names->name);
 }
 
 static json_t *id_mapping(uint32_t host_id)

@@ -49,8 +49,8 @@ struct oci_host {
 };
 
 struct bundle_names {
-    const char *id; /* of the system */
-    uint64_t incarnation;
+    const char *id;           /* of the system */
+    const char *name;         /* bundle_name() of it */
     const char *init_program; /* absolute path of hcs-keeper on the host */
 };
 
@@ -58,15 +58,16 @@ struct bundle_names {
 #define BUNDLE_DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* Longest name of a container that bundle_name() makes, with the NUL. */
-#define BUNDLE_NAME_MAX 152
+#define BUNDLE_NAME_MAX 160
 
 /* Where the init program appears in a container: in the tmpfs of /dev, so that the root file system
  * stays as it was. */
 #define BUNDLE_INIT "/dev/.hcs-init"
 
-/* The runtime's name for a system: "ID.INCARNATION", so that one incarnation never meets the
- * remains of another. */
-void bundle_name(const char *id, uint64_t incarnation, char out[BUNDLE_NAME_MAX]);
+/* The runtime's name for a system, and that of its control groups: "ID.INCARNATION.SERVICE", so that
+ * one incarnation never meets the remains of another, nor one service of this machine those of
+ * another one. */
+void bundle_name(const char *id, uint64_t incarnation, uint32_t service, char out[BUNDLE_NAME_MAX]);
 
 /* Whether the document can be honoured in @mode, as far as that can be said without looking at
  * files. */

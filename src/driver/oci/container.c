@@ -120,7 +120,7 @@ hcs_result container_new(struct oci *oci, struct driver_system *s, struct contai
     c->clean_error = (hcs_error) HCS_ERROR_INIT;
     list_init(&c->jobs);
     list_init(&c->processes);
-    bundle_name(s->id, s->incarnation, c->name);
+    bundle_name(s->id, s->incarnation, oci->service, c->name);
     *out = c;
     return HCS_OK;
 }
@@ -488,7 +488,7 @@ static hcs_result write_bundle(struct container *c, const char *bundle, hcs_erro
     _cleanup_(free_drop) char *config = NULL;
     struct bundle_names names = {
         .id = c->system->id,
-        .incarnation = c->system->incarnation,
+        .name = c->name,
         .init_program = c->oci->keeper_program,
     };
     hcs_result r;

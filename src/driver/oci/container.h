@@ -20,6 +20,7 @@ struct oci {
     struct driver driver;
     sd_event *loop;
     char *keeper_program;
+    uint32_t service; /* tells its containers and control groups from those of another service */
     struct oci_host host;
     struct probe_found found; /* runtime and mode */
     uint64_t start_limit_us;  /* see oci_options */

@@ -180,6 +180,17 @@ static const struct driver_ops oci_ops = {
     .drop = oci_drop,
 };
 
+/* FNV-1a of the one directory that no two services share, and that the next hcsd of this one has,
+ * too. */
+static uint32_t service_of(const char *directory)
+{
+    uint32_t hash = 2166136261u;
+
+    for (; *directory; directory++)
+        hash = (hash ^ (unsigned char) *directory) * 16777619u;
+    return hash;
+}
+
 hcs_result oci_new(sd_event *loop, const struct oci_options *options, struct driver **out,
                    hcs_error *err)
 {
@@ -195,6 +206,7 @@ hcs_result oci_new(sd_event *loop, const struct oci_options *options, struct dri
         return fail(err, HCS_E_OUTOFMEMORY, "oci.new", "no memory for the driver");
     oci->driver.ops = &oci_ops;
     oci->loop = sd_event_ref(loop);
+    oci->service = service_of(options->state_dir);
     oci->start_limit_us = options->start_limit_us ? options->start_limit_us : START_LIMIT_US;
     oci->keeper_program = strdup(options->keeper_program);
     r = oci->keeper_program ? probe_host(&oci->host, err)

@@ -219,7 +219,7 @@ static hcs_result trial_prepare(struct trial *t, hcs_error *err)
                                    .environment = environment };
     struct bundle_names names = {
         .id = trial_id,
-        .incarnation = t->incarnation,
+        .name = t->name,
         .init_program = t->options->keeper_program,
     };
     hcs_result r;
@@ -407,7 +407,7 @@ int trial_of_mode(const struct oci_options *options, const struct runtime *rt,
 
     t.incarnation = clock_monotonic_ns(); /* two services may probe at the same time */
     t.deadline_ns = t.incarnation + (uint64_t) TRIAL_MS * 1000000;
-    bundle_name(trial_id, t.incarnation, t.name);
+    bundle_name(trial_id, t.incarnation, (uint32_t) getpid(), t.name);
     if (snprintf(t.directory, sizeof t.directory, "%s/%s", options->state_dir, t.name) >=
         (int) sizeof t.directory) {
         snprintf(reason, size, "the path of the state directory is too long");

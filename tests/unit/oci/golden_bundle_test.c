@@ -58,7 +58,7 @@ static const struct oci_host host = {
 };
 static const struct bundle_names names = {
     .id = "web",
-    .incarnation = 7,
+    .name = "web.7",
     .init_program = "/usr/libexec/hcs/hcs-keeper",
 };
 

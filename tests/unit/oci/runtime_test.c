@@ -142,19 +142,19 @@ static void failure_without_a_log_tells_the_status(void **state)
     assert_string_equal(err.text, "exec: the runtime was ended by signal 9");
 }
 
-static void name_tells_incarnations_apart_and_fits(void **state)
+static void name_tells_incarnations_and_services_apart_and_fits(void **state)
 {
     char name[BUNDLE_NAME_MAX];
     char id[129];
 
     (void) state;
-    bundle_name("web", 7, name);
-    assert_string_equal(name, "web.7");
+    bundle_name("web", 7, 0xAB, name);
+    assert_string_equal(name, "web.7.000000ab");
     memset(id, 'x', 128);
     id[128] = '\0';
-    bundle_name(id, UINT64_MAX, name);
-    assert_int_equal(strlen(name), 128 + 1 + 20);
-    assert_string_equal(name + 128, ".18446744073709551615");
+    bundle_name(id, UINT64_MAX, UINT32_MAX, name);
+    assert_int_equal(strlen(name), 128 + 1 + 20 + 1 + 8);
+    assert_string_equal(name + 128, ".18446744073709551615.ffffffff");
 }
 
 static void host_name_from_a_long_id_is_cut(void **state)
@@ -163,7 +163,7 @@ static void host_name_from_a_long_id_is_cut(void **state)
     struct oci_host host = { .processors = 1, .files_max = 100 };
     char id[101], path[] = "/r", expected[128];
     struct doc_system doc = { .storage_path = path };
-    struct bundle_names names = { .id = id, .incarnation = 1, .init_program = "/i" };
+    struct bundle_names names = { .id = id, .name = "x.1", .init_program = "/i" };
     _cleanup_(free_drop) char *text = NULL;
 
     (void) state;
@@ -208,7 +208,7 @@ int main(void)
         cmocka_unit_test(long_error_is_cut),
         cmocka_unit_test(refusals_of_exec_have_codes_of_their_own),
         cmocka_unit_test(failure_without_a_log_tells_the_status),
-        cmocka_unit_test(name_tells_incarnations_apart_and_fits),
+        cmocka_unit_test(name_tells_incarnations_and_services_apart_and_fits),
         cmocka_unit_test(host_name_from_a_long_id_is_cut),
         cmocka_unit_test(counters_are_read_from_either_kind_of_cgroup),
     };
