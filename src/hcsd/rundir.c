@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 
 #include <unistd.h>
 
@@ -19,6 +20,8 @@
 #include "fd.h"
 
 #define WHERE "hcsd.start"
+#define TRIES 50
+#define PAUSE_NS 10000000 /* together half a second */
 
 static int is_empty(const char *path)
 {
@@ -50,6 +53,21 @@ static hcs_result write_owner(int fd, const char *path, const char *state_dir, h
     return fail_os(err, result_from_errno(errno), errno, WHERE, "write '%s'", path);
 }
 
+/* A program that an hcsd was about to start when it was killed has the lock, too, until the program
+ * begins. */
+static int lock_in_time(int fd)
+{
+    const struct timespec pause = { .tv_nsec = PAUSE_NS };
+    int tries = TRIES;
+
+    while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK || --tries == 0)
+            return -1;
+        nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
 hcs_result rundir_claim(const char *run_dir, const char *state_dir, int *out_fd, hcs_error *err)
 {
     _cleanup_(free_drop) char *path = NULL;
@@ -63,7 +81,7 @@ hcs_result rundir_claim(const char *run_dir, const char *state_dir, int *out_fd,
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return fail_os(err, result_from_errno(errno), errno, WHERE, "open '%s'", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+    if (lock_in_time(fd) < 0)
         return fail_os(err, HCS_E_WIN32_BUSY, errno, WHERE,
                        "another hcsd uses run directory '%s': give another --run-dir", run_dir);
     read_owner(fd, owner, sizeof owner);
