@@ -422,6 +422,8 @@ static void fake_settled(struct driver *d, struct driver_system *s, uint32_t num
     struct fake_system *fs = s->data;
 
     (void) d;
+    if (!fs) /* adopted: there is nothing here of it */
+        return;
     list_for_each(&fs->processes, n)
     {
         struct fake_process *p = container_of(n, struct fake_process, link);
