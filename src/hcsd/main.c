@@ -540,20 +540,27 @@ static uint64_t idle_exit_us(const struct settings *settings)
     return settings->automatic && !settings->tcp ? 1000000ull * AUTO_IDLE_SECONDS : 0;
 }
 
+/* A signal may come before all is begun. */
+static int is_leaving(const struct server *s)
+{
+    int code;
+
+    return sd_event_get_exit_code(s->loop, &code) >= 0;
+}
+
 /* Nobody is accepted before it is known what is there; who connects meanwhile waits in the socket's
  * queue. */
 static hcs_result adopt(struct server *s, hcs_error *err)
 {
     hcs_result r = engine_adopt(s->engine, err);
 
-    while (r >= 0 && engine_adopting(s->engine) > 0 &&
-           sd_event_get_state(s->loop) == SD_EVENT_INITIAL) {
+    while (r >= 0 && engine_adopting(s->engine) > 0 && !is_leaving(s)) {
         int n = sd_event_run(s->loop, UINT64_MAX);
 
         if (n < 0)
             r = fail_os(err, HCS_E_FAIL, -n, "hcsd.start", "event loop");
     }
-    return r < 0 ? r : listen_serve(s, err);
+    return r < 0 || is_leaving(s) ? r : listen_serve(s, err);
 }
 
 static hcs_result begin_socket(struct parts *p, const struct settings *settings, hcs_error *err)
@@ -629,7 +636,7 @@ static hcs_result begin(struct parts *p, const struct settings *settings, hcs_er
     }
     if (r >= 0)
         r = adopt(s, err);
-    return r < 0 ? r : tcp_serve(s, err);
+    return r < 0 || is_leaving(s) ? r : tcp_serve(s, err);
 }
 
 static void end(struct parts *p)
@@ -742,6 +749,8 @@ static int run(const struct settings *settings)
     if (begin(&p, settings, &err) < 0) {
         log_line(LOG_LINE_ERROR, "%s", err.text);
         r = -1;
+    } else if (is_leaving(&p.server)) {
+        log_line(LOG_LINE_NOTICE, "told to end before anybody was served");
     } else {
         (void) sd_event_set_watchdog(p.server.loop, 1);
         server_check_idle(&p.server);

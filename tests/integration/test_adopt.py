@@ -501,6 +501,22 @@ def test_a_keeper_that_does_not_answer_holds_up_nobody_else(at):
     assert at.names("stuck").count("ProcessStarted") == 1
 
 
+def test_told_to_end_while_it_waits_for_a_keeper(at):
+    at.run("a")
+    at.end()
+    os.kill(at.keepers()[0], signal.SIGSTOP)
+    p = subprocess.Popen([HCSD, "--socket", str(at.service.socket), *at.arguments], env=at.service.env,
+                         stdin=subprocess.DEVNULL, stdout=at.service.log, stderr=at.service.log)
+    try:
+        wait_for(at.service.answers, "it has its socket, and no signal ends it by itself any more")
+        p.send_signal(signal.SIGTERM)
+        assert p.wait(30) == 0
+    finally:
+        os.kill(at.keepers()[0], signal.SIGCONT)
+    at.start()
+    assert [s["State"] for s in at.service.list()] == ["Running"]
+
+
 # ---- others ----
 
 def test_after_a_restart_of_the_host_each_end_is_told_once(at):

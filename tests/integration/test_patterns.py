@@ -60,7 +60,9 @@ def test_service_disconnect_is_told_once_for_each_handle(tmp_path, containers, r
         assert [line.split()[0] for line in out.splitlines()] == ["ServiceDisconnect"] * 2
         assert p.returncode == 125
     finally:
-        service.start()  # ends what was left
+        service.start()
+        for system in service.list():
+            service.hcs("kill", system["Id"], check=0)
         assert service.stop() == 0
 
 
