@@ -22,6 +22,10 @@ def quoted(text):
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def class_words(name):
+    return name.lower().replace("_", " ")
+
+
 def error_codes(path):
     print("/* error_codes.h - result codes.  Generated from idl/errors.tsv by tools/gen.py. */")
     print("#ifndef HCS_ERROR_CODES_H\n#define HCS_ERROR_CODES_H\n")
@@ -42,6 +46,10 @@ def tables(errors, events):
         print(f"    {{ (hcs_result) {r['code']}u, \"HCS_E_{r['name']}\", HCS_CLASS_{r['class']}, {retry}, "
               f"{r['errno']},\n      {quoted(r['meaning'])},\n      {quoted(r['advice'])} }},")
     print("};\nconst size_t n_error_rows = sizeof error_rows / sizeof error_rows[0];\n")
+    print("const char *const class_names[] = {\n    [HCS_CLASS_NONE] = \"no failure\",")
+    for name in dict.fromkeys(r["class"] for r in rs):
+        print(f"    [HCS_CLASS_{name}] = {quoted(class_words(name))},")
+    print("};\nconst size_t n_class_names = sizeof class_names / sizeof class_names[0];\n")
     print("const struct event_row event_rows[] = {")
     for r in rows(events):
         ends = {"yes": 1, "no": 0}[r["ends"]]
@@ -64,11 +72,15 @@ def varlink(path):
 
 def errors_doc(path):
     print("# Result codes\n")
-    print("Generated from `idl/errors.tsv`. `hcs explain CODE` prints the same at a terminal.\n")
-    print("| code | name | class | retry | meaning | what to do |\n|---|---|---|---|---|---|")
+    print("Generated from `idl/errors.tsv`. `hcs explain CODE` prints the same at a terminal. In a program: `hcs_result_class`,")
+    print("`hcs_result_retryable`, `hcs_result_errno` of `hcs/error.h`. \"Retry\" says whether the same call may succeed later")
+    print("without anything being mended.\n")
+    print("A code of the older API, 0xC037nnnn, is explained by 0x8037nnnn unless it has a row of its own. A code of either")
+    print("family that is in no row is classified by its low 16 bits where the other family has them.\n")
+    print("| code | name | class | retry | errno | meaning | what to do |\n|---|---|---|---|---|---|---|")
     for r in rows(path):
-        cls = r["class"].lower().replace("_", " ")
-        print(f"| {r['code']} | HCS_E_{r['name']} | {cls} | {r['retry']} | {r['meaning']} | {r['advice']} |")
+        print(f"| {r['code']} | HCS_E_{r['name']} | {class_words(r['class'])} | {r['retry']} | {r['errno']} | "
+              f"{r['meaning']} | {r['advice']} |")
 
 
 def conformance_doc(path):

@@ -6,9 +6,9 @@
 
 static const char text[] =
     "CODE is an HRESULT as a program or a log shows it: 0x8037010E, 2151088398, -2143878898, or a\n"
-    "name.  The numbers of the older API (0xC037....) are known, too; and the names and numbers "
-    "of\n"
-    "events.  The exit status is 1 when it is not known.\n"
+    "name.  The numbers of the older API (0xC037....) are known, too; and the names and numbers\n"
+    "of events.  Of a code that is not known its bits are told, and its class where HCS has its\n"
+    "low 16 bits; the exit status is then 1.\n"
     "\n"
     "Examples:\n"
     "  hcs explain 0x8037010E\n"
