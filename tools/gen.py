@@ -4,6 +4,7 @@
   gen.py error-codes errors.tsv          include/hcs/error_codes.h
   gen.py tables errors.tsv events.tsv    src/base/tables.gen.c
   gen.py varlink FILE                    a C file with the interface text in it
+  gen.py schema schema.tsv               src/model/schema.gen.c
   gen.py errors-doc errors.tsv           docs/errors.md
   gen.py conformance-doc conformance.c   docs/conformance.md
 """
@@ -70,6 +71,77 @@ def varlink(path):
     print("    ;")
 
 
+KINDS = {"any": "ANY", "string": "STRING", "guid": "GUID", "date-time": "TIME", "base64": "BASE64", "mac": "MAC",
+         "boolean": "BOOLEAN", "int32": "INT32", "int64": "INT64", "uint8": "UINT8", "uint16": "UINT16",
+         "uint32": "UINT32", "uint64": "UINT64"}
+RULES = {"absolute": "an absolute path", "container_path": "an absolute path below '/', without '..'",
+         "host_name": "a host name", "path_type": "only 'AbsolutePath'", "isolation": "only 'None'"}
+
+
+def schema_types(path):
+    """name -> rows, in the order of the table; the rows of a type stand together"""
+    types = {}
+    last = None
+    for r in rows(path):
+        if r["type"] != last and r["type"] in types:
+            sys.exit(f"{path}: the rows of {r['type']} do not stand together")
+        last = r["type"]
+        types.setdefault(last, []).append(r)
+    return types
+
+
+def schema_service(text):
+    return "HCS_DOC_" + (text.upper().replace(" ", "_") or "PART")
+
+
+def schema_rule(rule):
+    """.has_range and .check, and the words for both"""
+    bounds = re.fullmatch(r"(\d*)\.\.(\d+)", rule)
+    if bounds:
+        low, high = bounds[1] or "0", bounds[2]
+        words = f"{low} to {high}" if bounds[1] else f"at most {high} entries"
+        return f".has_range = 1, .low = {low}, .high = {high}", low if low == high else words
+    return (f".check = rule_{rule}", RULES[rule]) if rule else ("", "")
+
+
+def schema_field(r, numbers, enums):
+    base = re.fullmatch(r"\{?(\w[\w-]*)(\[\]|\})?", r["kind"])[1]
+    shape = "ARRAY" if r["kind"].endswith("[]") else "MAP" if r["kind"].startswith("{") else "ONE"
+    kind = KINDS.get(base) or ("ENUM" if base in enums else "OBJECT")
+    of = f"&field_tables[{numbers[base]}]" if base in numbers else "NULL"
+    code, words = schema_rule(r["rule"])
+    required = quoted(r["required"]) if r["required"] else "NULL"
+    return (f"    {{ {quoted(r['field'])}, {quoted(r['kind'])}, KIND_{kind}, SHAPE_{shape}, {of}, {quoted(r['from'])}, "
+            f"{quoted(r['unit'])}, {schema_service(r['service'])},\n      {code + ', ' if code else ''}.rule = {quoted(words)}, "
+            f".required = {required}, .note = {quoted(r['note'])} }},")
+
+
+def schema(path):
+    types = schema_types(path)
+    numbers = {name: i for i, name in enumerate(types)}
+    enums = {name for name, rs in types.items() if rs[0]["kind"] == "value"}
+    print("/* Generated from idl/schema.tsv by tools/gen.py. */")
+    print('#include "field.h"\n#include "rule.h"\n')
+    for name, rs in types.items():
+        if name in enums:
+            print(f"static const char *const values_{name}[] = {{ {', '.join(quoted(r['field']) for r in rs)} }};")
+        elif len(rs) > 1:
+            print(f"static const struct field fields_{name}[] = {{")
+            print("\n".join(schema_field(r, numbers, enums) for r in rs[1:]))
+            print("};")
+    print("\nconst struct field_table field_tables[] = {")
+    for name, rs in types.items():
+        head = rs[0]
+        if name in enums:
+            print(f"    {{ .name = {quoted(name)}, .values = values_{name}, .n_values = {len(rs)}, .note = \"\" }},")
+            continue
+        fields = f".fields = fields_{name}, " if len(rs) > 1 else ""
+        print(f"    {{ .name = {quoted(name)}, {fields}.n_fields = {len(rs) - 1}, "
+              f".is_document = {int(head['kind'] == 'document')}, .service = {schema_service(head['service'])}, "
+              f".note = {quoted(head['note'])} }},")
+    print("};\nconst size_t n_field_tables = sizeof field_tables / sizeof field_tables[0];")
+
+
 def errors_doc(path):
     print("# Result codes\n")
     print("Generated from `idl/errors.tsv`. `hcs explain CODE` prints the same at a terminal. In a program: `hcs_result_class`,")
@@ -107,7 +179,7 @@ def flat_doc(path):
 
 
 if __name__ == "__main__":
-    calls = {"error-codes": error_codes, "tables": tables, "varlink": varlink, "errors-doc": errors_doc,
+    calls = {"error-codes": error_codes, "tables": tables, "varlink": varlink, "schema": schema, "errors-doc": errors_doc,
              "conformance-doc": conformance_doc, "flat-doc": flat_doc}
     if len(sys.argv) < 3 or sys.argv[1] not in calls:
         sys.exit(__doc__)
