@@ -192,6 +192,15 @@ HCS_API HCS_MUST_USE hcs_result hcs_doc_get_json(const hcs_doc *doc, const char 
 HCS_API HCS_MUST_USE hcs_result hcs_doc_get_size(const hcs_doc *doc, const char *path, size_t *out,
                                                  hcs_error *err);
 
+/**
+ * The name of member number @index of an object or map; "" is the path of all.  Borrowed as a
+ * string.
+ *
+ * Errors: HCS_E_WIN32_NO_MORE_ITEMS
+ */
+HCS_API HCS_MUST_USE hcs_result hcs_doc_get_name(const hcs_doc *doc, const char *path, size_t index,
+                                                 const char **out, hcs_error *err);
+
 /* ---- the schema ---- */
 
 /* What hcsd makes of a field.  There is nothing that it ignores. */

@@ -117,6 +117,17 @@ hcs_result hcs_doc_set_json(hcs_doc *doc, const char *path, const char *json)
 
 /* ---- getting ---- */
 
+static hcs_result no_more(const char *verb, size_t index, hcs_error *err)
+{
+    return fail(err, HCS_E_WIN32_NO_MORE_ITEMS, verb, "there is no number %zu", index);
+}
+
+/* jansson iterates over what it could change; nothing here does. */
+static json_t *doc_values(const json_t *json)
+{
+    return (json_t *) (uintptr_t) json;
+}
+
 hcs_result hcs_doc_get_string(const hcs_doc *doc, const char *path, const char **out,
                               hcs_error *err)
 {
@@ -234,6 +245,30 @@ hcs_result hcs_doc_get_size(const hcs_doc *doc, const char *path, size_t *out, h
     return HCS_OK;
 }
 
+hcs_result hcs_doc_get_name(const hcs_doc *doc, const char *path, size_t index, const char **out,
+                            hcs_error *err)
+{
+    const json_t *json = NULL;
+    void *member;
+    hcs_result r;
+
+    NEED(doc, "hcs_doc_get_name");
+    NEED(path, "hcs_doc_get_name");
+    NEED(out, "hcs_doc_get_name");
+    r = tree_find(doc, path, &json, err);
+    if (r < 0)
+        return r;
+    if (!json_is_object(json))
+        return tree_other_type(path, json, "an object", err);
+    if (index >= json_object_size(json))
+        return no_more("hcs_doc_get_name", index, err);
+    member = json_object_iter(doc_values(json));
+    while (index-- > 0)
+        member = json_object_iter_next(doc_values(json), member);
+    *out = json_object_iter_key(member);
+    return HCS_OK;
+}
+
 /* ---- the schema ---- */
 
 #define NEED_SIZE(p, type, verb)                                                                   \
@@ -243,11 +278,6 @@ hcs_result hcs_doc_get_size(const hcs_doc *doc, const char *path, size_t *out, h
             return fail(err, HCS_E_INVALIDARG, verb, "size of " #type " is %u; its INIT sets it",  \
                         (p)->size);                                                                \
     } while (0)
-
-static hcs_result no_more(const char *verb, size_t index, hcs_error *err)
-{
-    return fail(err, HCS_E_WIN32_NO_MORE_ITEMS, verb, "there is no number %zu", index);
-}
 
 static void type_out(const struct field_table *table, hcs_doc_type *out)
 {

@@ -345,6 +345,28 @@ static void values_are_read_by_their_paths(void **state)
     hcs_doc_free(doc);
 }
 
+static void members_are_named_in_their_order(void **state)
+{
+    hcs_doc *doc =
+        parsed("ProcessParameters", "{\"Environment\":{\"B.C\":\"1\",\"A\":\"2\"},\"X\":5}");
+    hcs_error err = HCS_ERROR_INIT;
+    const char *name = NULL;
+
+    (void) state;
+    assert_int_equal(hcs_doc_get_name(doc, "Environment", 0, &name, &err), HCS_OK);
+    assert_string_equal(name, "B.C");
+    assert_int_equal(hcs_doc_get_name(doc, "Environment", 1, &name, &err), HCS_OK);
+    assert_string_equal(name, "A");
+    assert_int_equal(hcs_doc_get_name(doc, "Environment", 2, &name, &err),
+                     HCS_E_WIN32_NO_MORE_ITEMS);
+    assert_int_equal(hcs_doc_get_name(doc, "", 1, &name, &err), HCS_OK);
+    assert_string_equal(name, "X");
+    assert_int_equal(hcs_doc_get_name(doc, "X", 0, &name, &err), HCS_E_INVALID_JSON);
+    assert_int_equal(hcs_doc_get_string(doc, "Environment['B.C']", &name, &err), HCS_OK);
+    assert_string_equal(name, "1");
+    hcs_doc_free(doc);
+}
+
 static void a_wrong_type_is_told_by_its_path(void **state)
 {
     static const char *const texts[][3] = {
@@ -549,6 +571,7 @@ int main(void)
         cmocka_unit_test(the_documents_come_first),
         cmocka_unit_test(what_is_not_known_survives),
         cmocka_unit_test(values_are_read_by_their_paths),
+        cmocka_unit_test(members_are_named_in_their_order),
         cmocka_unit_test(a_wrong_type_is_told_by_its_path),
         cmocka_unit_test(setters_make_what_is_on_the_way),
         cmocka_unit_test(the_first_error_stays_and_nothing_is_changed),

@@ -65,13 +65,16 @@ static int line_is_in_the_tables(char *line)
 
 static void list_is_in_the_tables(const char *list)
 {
-    char *copy = strdup(list), *rest = copy, *line;
-    int good = copy != NULL, n = 0;
+    char *copy = strdup(list), *rest = copy ? strchr(copy, '\n') : NULL; /* after the titles */
+    int good = rest != NULL, n = 0;
 
-    strsep(&rest, "\n"); /* the titles */
-    while (rest && (line = strsep(&rest, "\n")) && *line) {
+    while (rest && rest[1]) {
+        char *line = rest + 1;
         char shown[256];
 
+        rest = strchr(line, '\n');
+        if (rest)
+            *rest = '\0';
         snprintf(shown, sizeof shown, "%s", line);
         n++;
         if (!line_is_in_the_tables(line)) {
