@@ -6,6 +6,7 @@
   gen.py varlink FILE                    a C file with the interface text in it
   gen.py schema schema.tsv               src/model/schema.gen.c
   gen.py errors-doc errors.tsv           docs/errors.md
+  gen.py documents-doc schema.tsv doc_test.c   docs/documents.md
   gen.py conformance-doc conformance.c   docs/conformance.md
 """
 import csv
@@ -71,6 +72,11 @@ def varlink(path):
     print("    ;")
 
 
+# schema.tsv, a row for each field.  type, field: as HCS's schema writes them.  kind: its type; T[] an array, {T} an object
+# of T with any names; the first row of a type has "document" (sent or told as a whole) or "object", and a row of an
+# enumeration is one of its values.  from: the schema it is in; "newer"; "libhcs", our own.  service: what hcsd makes of it.
+# rule: what hcsd asks of the value: a range (of numbers, or of how many entries an array has) or a function of rule.c.
+# required: hcsd needs it; the words tell what to do.  note: for people, and why hcsd takes one value only.
 KINDS = {"any": "ANY", "string": "STRING", "guid": "GUID", "date-time": "TIME", "base64": "BASE64", "mac": "MAC",
          "boolean": "BOOLEAN", "int32": "INT32", "int64": "INT64", "uint8": "UINT8", "uint16": "UINT16",
          "uint32": "UINT32", "uint64": "UINT64"}
@@ -142,6 +148,51 @@ def schema(path):
     print("};\nconst size_t n_field_tables = sizeof field_tables / sizeof field_tables[0];")
 
 
+def schema_reached(types):
+    """the types that somebody who uses hcsd meets, in the order of the table"""
+    met = [name for name, rs in types.items() if rs[0]["kind"] == "document" and rs[0]["service"] in ("honoured", "given")]
+    for name in met:
+        for r in types[name]:
+            base = re.sub(r"[\[\]{}]", "", r["kind"])
+            if base in types and base not in met and r["service"] in ("honoured", "given"):
+                met.append(base)
+    return [name for name in types if name in met]
+
+
+def lines_of_test(source, test):
+    body = re.search(rf"^static void {test}\(.*?^}}", source, re.M | re.S)[0]
+    return re.findall(r"^    (hcs_doc_(?!free).*;)$", body, re.M)
+
+
+def documents_doc(path, test):
+    types = schema_types(path)
+    source = pathlib.Path(test).read_text(encoding="utf-8")
+    print("# Documents\n")
+    print("The documents that hcsd takes and gives, field by field. Generated from `idl/schema.tsv`, which has all of HCS's schema")
+    print("2.4; `hcs explain TYPE` shows the rest at a terminal, `hcs check FILE` says whether a document is good, and")
+    print("`hcs/doc.h` builds and reads documents in C. A field that hcsd does not honour is refused by its path: nothing is")
+    print("ignored.\n")
+    print("A container, with `hcs/doc.h`:\n\n```c\n" + "\n".join(lines_of_test(source, "a_container_takes_five_lines")) + "\n```\n")
+    print("A virtual machine, for a service that has them (hcsd has not yet):\n\n```c")
+    print("\n".join(re.findall(r'^#define (?:DISK|BOOT) .*$', source, re.M)))
+    print("\n".join(lines_of_test(source, "a_virtual_machine_takes_ten_lines")) + "\n```\n")
+    for name in schema_reached(types):
+        rs = types[name]
+        print(f"## {name}\n")
+        if rs[0]["kind"] == "value":
+            print("One of " + ", ".join(f'`"{r["field"]}"`' for r in rs) + ", or what a newer schema has.\n")
+            continue
+        if rs[0]["note"]:
+            print(rs[0]["note"][0].upper() + rs[0]["note"][1:] + ".\n")
+        print("| field | type | unit | hcsd | about |\n|---|---|---|---|---|")
+        for r in rs[1:]:
+            needed = f"needed: {r['required']}" if r["required"] else ""
+            source_of = {"2.4": "", "newer": "of a newer schema", "libhcs": "not of HCS"}[r["from"]]
+            about = "; ".join(filter(None, (schema_rule(r["rule"])[1], needed, r["note"], source_of)))
+            print(f"| {r['field']} | {r['kind']} | {r['unit']} | {r['service']} | {about} |")
+        print()
+
+
 def errors_doc(path):
     print("# Result codes\n")
     print("Generated from `idl/errors.tsv`. `hcs explain CODE` prints the same at a terminal. In a program: `hcs_result_class`,")
@@ -179,7 +230,7 @@ def flat_doc(path):
 
 
 if __name__ == "__main__":
-    calls = {"error-codes": error_codes, "tables": tables, "varlink": varlink, "schema": schema, "errors-doc": errors_doc,
+    calls = {"error-codes": error_codes, "tables": tables, "varlink": varlink, "schema": schema, "documents-doc": documents_doc, "errors-doc": errors_doc,
              "conformance-doc": conformance_doc, "flat-doc": flat_doc}
     if len(sys.argv) < 3 or sys.argv[1] not in calls:
         sys.exit(__doc__)

@@ -190,7 +190,7 @@ static hcs_result not_there(const struct step *step, hcs_error *err)
 hcs_result tree_find(const hcs_doc *doc, const char *path, const json_t **out, hcs_error *err)
 {
     const json_t *json = doc->root;
-    struct route route;
+    struct route route = { .n = 0 };
     hcs_result r = route_read(doc, path, &route, err);
 
     if (r < 0)
@@ -302,7 +302,7 @@ static hcs_result set_value(hcs_doc *doc, const char *path, json_t *take_value)
 {
     _cleanup_(json_drop) json_t *value = take_value;
     const struct step *last;
-    struct route route;
+    struct route route = { .n = 0 };
     hcs_result r;
 
     if (doc->first.code < 0)
