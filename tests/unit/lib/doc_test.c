@@ -297,6 +297,33 @@ static void what_is_not_known_survives(void **state)
     }
 }
 
+static void is_of_the_schema(const char *type, const hcs_exit *report)
+{
+    hcs_error err = HCS_ERROR_INIT;
+    char *text = NULL;
+    hcs_doc *doc;
+
+    assert_int_equal(hcs_exit_document(report, 77, &text, &err), HCS_OK);
+    doc = parsed(type, text);
+    if (hcs_doc_check(doc, HCS_DOC_FOR_SCHEMA, &err) < 0)
+        fail_msg("%s: %s", text, err.text);
+    hcs_doc_free(doc);
+    hcs_string_free(text);
+}
+
+static void exit_documents_are_of_the_schema(void **state)
+{
+    hcs_exit report = HCS_EXIT_INIT;
+
+    (void) state;
+    for (report.how = HCS_EXIT_UNKNOWN; report.how <= HCS_EXIT_STATUS; report.how++)
+        for (report.type = 0; report.type <= HCS_EXIT_TYPE_UNKNOWN; report.type++)
+            for (report.initiator = 0; report.initiator <= HCS_INITIATOR_UNKNOWN;
+                 report.initiator++)
+                is_of_the_schema(
+                    report.how == HCS_EXIT_STATUS ? "SystemExitStatus" : "ProcessStatus", &report);
+}
+
 static void values_are_read_by_their_paths(void **state)
 {
     hcs_doc *doc = parsed("CrashReport",
@@ -570,6 +597,7 @@ int main(void)
         cmocka_unit_test(every_field_of_every_type_is_set_checked_and_read),
         cmocka_unit_test(the_documents_come_first),
         cmocka_unit_test(what_is_not_known_survives),
+        cmocka_unit_test(exit_documents_are_of_the_schema),
         cmocka_unit_test(values_are_read_by_their_paths),
         cmocka_unit_test(members_are_named_in_their_order),
         cmocka_unit_test(a_wrong_type_is_told_by_its_path),
