@@ -60,7 +60,9 @@ typedef struct hcs_error {
         }                                                                                          \
     }
 
-/* What kind of failure a code is, whichever family (0x8037.... or 0xC037....) it came in. */
+/* What kind of failure a code is, whichever family (0x8037.... of computecore.dll or 0xC037.... of
+ * vmcompute.dll) it came in: branch on this where the exact code does not matter.  More may come:
+ * take one that you do not know for HCS_CLASS_OTHER. */
 typedef uint32_t hcs_error_class;
 enum {
     HCS_CLASS_NONE = 0,  /* not a failure */
@@ -76,10 +78,13 @@ enum {
     HCS_CLASS_TIMEOUT = 10,
     HCS_CLASS_CALLBACK_ALREADY_SET = 11,
     HCS_CLASS_SERVICE_GONE = 12,
-    HCS_CLASS_OUT_OF_RESOURCES = 13,
+    HCS_CLASS_OUT_OF_RESOURCES = 13, /* a limit other than memory and disk */
     HCS_CLASS_NOT_SUPPORTED = 14,
     HCS_CLASS_CRASHED = 15, /* the system ended when it should not have */
-    HCS_CLASS_CLOSED = 16   /* the handle or stream was closed */
+    HCS_CLASS_CLOSED = 16,  /* the handle or stream was closed */
+    HCS_CLASS_BUSY = 17,    /* somebody else is using it */
+    HCS_CLASS_OUT_OF_MEMORY = 18,
+    HCS_CLASS_NO_SPACE = 19 /* the disk is full */
 };
 
 /**
@@ -103,17 +108,30 @@ HCS_API const char *hcs_result_meaning(hcs_result code);
 HCS_API const char *hcs_result_advice(hcs_result code);
 
 /**
- * Class of a code.  Never fails: an unknown failure is HCS_CLASS_OTHER.
+ * Class of a code.  Never fails.
+ *
+ * A code of the two families that is not in the table is judged by its low 16 bits, as far as
+ * either family has them: programs that mix the families meet 0x80370103, which no list has, for
+ * "pending" (0xC0370103).  Such a code has a class, but no name.  Any other unknown failure is
+ * HCS_CLASS_OTHER.
  */
 HCS_API hcs_error_class hcs_result_class(hcs_result code);
 
 /**
- * Whether the same call may succeed later without anything being mended: 1 yes, 0 no.
+ * A class in words, "not found"; "other" for a number that is no class.  Never NULL, borrowed for
+ * ever.
+ */
+HCS_API const char *hcs_error_class_name(hcs_error_class error_class);
+
+/**
+ * Whether the same call may succeed later without anything being mended: 1 yes, 0 no.  Unknown
+ * codes as in hcs_result_class(), else 0.
  */
 HCS_API int hcs_result_retryable(hcs_result code);
 
 /**
- * The errno nearest to a code, positive; EIO when there is none nearer, 0 for success.
+ * The errno nearest to a code, positive; EIO when there is none nearer, 0 for success.  Unknown
+ * codes as in hcs_result_class().
  */
 HCS_API int hcs_result_errno(hcs_result code);
 

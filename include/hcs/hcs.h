@@ -15,6 +15,7 @@
 #ifndef HCS_HCS_H
 #define HCS_HCS_H
 
+#include "doc.h"
 #include "error.h"
 #include "event.h"
 #include "host.h"

@@ -1,9 +1,10 @@
 /* tables.c - questions to the tables of idl/.
  *
  * Owns nothing: the rows are generated from idl/errors.tsv and idl/events.tsv.  Used by everybody,
- * also as a part of the public API.  Promises that no code is taken for another: a code of the
- * older family 0xC037nnnn is answered by its own row or by 0x8037nnnn, never the reverse, since
- * two numbers of the older family mean something that the newer gave other numbers to.
+ * also as a part of the public API.  Promises that no code is called by the name of another: a code
+ * of the older family 0xC037nnnn is answered by its own row or by 0x8037nnnn, never the reverse,
+ * since two numbers of the older family mean something that the newer gave other numbers to.  What
+ * kind of failure it is, is judged in both directions.
  */
 #include "tables.h"
 
@@ -33,6 +34,17 @@ const struct error_row *error_row_of(hcs_result code)
     return row;
 }
 
+/* Row that says what kind of failure a code is: its own, else that of the number's twin. */
+static const struct error_row *kind_row_of(hcs_result code)
+{
+    const struct error_row *row = error_row_of(code);
+    uint32_t bits = (uint32_t) code;
+
+    if (!row && (bits & FAMILY_MASK) == FAMILY_HCS)
+        row = exact_row_of((hcs_result) (FAMILY_HCS_V1 | (bits & ~FAMILY_MASK)));
+    return row;
+}
+
 const char *hcs_result_name(hcs_result code)
 {
     const struct error_row *row = error_row_of(code);
@@ -56,23 +68,28 @@ const char *hcs_result_advice(hcs_result code)
 
 hcs_error_class hcs_result_class(hcs_result code)
 {
-    const struct error_row *row = error_row_of(code);
+    const struct error_row *row = kind_row_of(code);
 
     if (code >= 0)
         return HCS_CLASS_NONE;
     return row ? row->error_class : HCS_CLASS_OTHER;
 }
 
+const char *hcs_error_class_name(hcs_error_class error_class)
+{
+    return class_names[error_class < n_class_names ? error_class : HCS_CLASS_OTHER];
+}
+
 int hcs_result_retryable(hcs_result code)
 {
-    const struct error_row *row = error_row_of(code);
+    const struct error_row *row = kind_row_of(code);
 
     return row ? row->retryable : 0;
 }
 
 int hcs_result_errno(hcs_result code)
 {
-    const struct error_row *row = error_row_of(code);
+    const struct error_row *row = kind_row_of(code);
 
     if (code >= 0)
         return 0;

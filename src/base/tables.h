@@ -25,10 +25,12 @@ struct event_row {
 
 extern const struct error_row error_rows[];
 extern const size_t n_error_rows;
+extern const char *const class_names[]; /* by hcs_error_class */
+extern const size_t n_class_names;
 extern const struct event_row event_rows[];
 extern const size_t n_event_rows;
 
-/* Row of a code, of either family; NULL when unknown. */
+/* Row of a code, of either family; NULL when unknown: the code has no name. */
 const struct error_row *error_row_of(hcs_result code);
 
 #endif

@@ -39,8 +39,9 @@ struct command {
 extern const struct command *const commands[];
 extern const size_t n_commands;
 
-extern const struct command cmd_create, cmd_events, cmd_exec, cmd_explain, cmd_inspect, cmd_kill,
-    cmd_list, cmd_rm, cmd_rootfs, cmd_run, cmd_start, cmd_status, cmd_stop, cmd_version, cmd_wait;
+extern const struct command cmd_check, cmd_create, cmd_events, cmd_exec, cmd_explain, cmd_inspect,
+    cmd_kill, cmd_list, cmd_rm, cmd_rootfs, cmd_run, cmd_start, cmd_status, cmd_stop, cmd_version,
+    cmd_wait;
 
 /* ---- main.c ---- */
 
@@ -57,6 +58,10 @@ int cli_count(const struct command *self, const struct arguments *arguments, int
 
 /* --format table|json.  Returns as cli_parse(); *@out_json is 1 for json. */
 int cli_format(const struct command *self, const char *format_opt, int *out_json);
+
+/* The whole file @path, "-" for the standard input, as owned text.  NULL after saying what is
+ * wrong. */
+char *cli_read_document(const char *path);
 
 /* Open the host that -H names, else the default one. */
 HCS_MUST_USE hcs_result cli_open_host(hcs_host **out, hcs_error *err);
@@ -86,6 +91,11 @@ static inline void stream_dropp(hcs_stream **p)
 static inline void op_dropp(hcs_op **p)
 {
     hcs_op_close(*p);
+}
+
+static inline void doc_dropp(hcs_doc **p)
+{
+    hcs_doc_free(*p);
 }
 
 static inline void string_dropp(char **p)

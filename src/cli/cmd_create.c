@@ -6,9 +6,6 @@
 #include "machine.h"
 #include "output.h"
 
-/* The service takes less; this only bounds what is read. */
-#define DOCUMENT_MAX ((size_t) 4 << 20)
-
 static const char text[] =
     "FILE holds a ComputeSystem document (schema 2.x); - is the standard input.  The system is\n"
     "created but not started, and its id is printed.\n"
@@ -21,38 +18,6 @@ static const char text[] =
     "  END\n"
     "  hcs create web.json --id web\n"
     "  hcs start web && hcs exec web -- hostname\n";
-
-static void file_dropp(FILE **f)
-{
-    if (*f && *f != stdin)
-        fclose(*f);
-}
-
-/* The whole file as owned text.  NULL after saying what is wrong. */
-static char *read_file(const char *path)
-{
-    _cleanup_(file_dropp) FILE *from = strcmp(path, "-") == 0 ? stdin : machine_open(path);
-    _cleanup_(free_dropp) char *data = malloc(DOCUMENT_MAX + 2);
-    char *whole;
-    size_t n;
-
-    if (!from || !data) {
-        output_fail("cannot read '%s': %s", path, strerror(from ? ENOMEM : errno));
-        return NULL;
-    }
-    n = fread(data, 1, DOCUMENT_MAX + 1, from);
-    if (ferror(from) || n > DOCUMENT_MAX || memchr(data, '\0', n)) {
-        output_fail("cannot use '%s': %s", path,
-                    ferror(from)       ? strerror(errno)
-                    : n > DOCUMENT_MAX ? "it is larger than 4 MiB"
-                                       : "it has a NUL byte");
-        return NULL;
-    }
-    data[n] = '\0';
-    whole = data;
-    data = NULL;
-    return whole;
-}
 
 static int create(const char *id, const char *document)
 {
@@ -85,7 +50,7 @@ static int run(const struct command *self, int argc, char **argv)
         status = cli_count(self, &arguments, 1, 1);
     if (status >= 0)
         return status;
-    document = read_file(arguments.items[0]);
+    document = cli_read_document(arguments.items[0]);
     if (!document)
         return STATUS_FAILED;
     if (!id) {

@@ -17,26 +17,6 @@
 #define FAMILY_HCS_V1 0xC0370000u
 #define COLUMN 12
 
-static const char *const class_names[] = {
-    [HCS_CLASS_NONE] = "no failure",
-    [HCS_CLASS_OTHER] = "other",
-    [HCS_CLASS_NOT_FOUND] = "not found",
-    [HCS_CLASS_ALREADY_EXISTS] = "already exists",
-    [HCS_CLASS_ALREADY_STOPPED] = "already stopped",
-    [HCS_CLASS_INVALID_STATE] = "invalid state",
-    [HCS_CLASS_INVALID_DOCUMENT] = "invalid document",
-    [HCS_CLASS_INVALID_ARGUMENT] = "invalid argument",
-    [HCS_CLASS_ACCESS_DENIED] = "access denied",
-    [HCS_CLASS_PENDING] = "pending",
-    [HCS_CLASS_TIMEOUT] = "timeout",
-    [HCS_CLASS_CALLBACK_ALREADY_SET] = "callback already set",
-    [HCS_CLASS_SERVICE_GONE] = "service gone",
-    [HCS_CLASS_OUT_OF_RESOURCES] = "out of resources",
-    [HCS_CLASS_NOT_SUPPORTED] = "not supported",
-    [HCS_CLASS_CRASHED] = "crashed",
-    [HCS_CLASS_CLOSED] = "closed",
-};
-
 /* ---- parsing ---- */
 
 static int parse_number(const char *text, hcs_result *out)
@@ -107,6 +87,29 @@ static const char *facility_name(uint32_t facility)
     }
 }
 
+static void print_errno(FILE *to, int number)
+{
+    char line[128];
+    const char *name = NULL;
+
+#ifdef __GLIBC__
+    name = strerrorname_np(number);
+#endif
+    snprintf(line, sizeof line, "%s%s%d, %s", name ? name : "", name ? ", " : "", number,
+             strerror(number));
+    print_row(to, "errno", line);
+}
+
+/* What a program may do with the code without knowing it. */
+static void print_kind(FILE *to, hcs_result code)
+{
+    print_row(to, "class", hcs_error_class_name(hcs_result_class(code)));
+    print_row(to, "try again",
+              hcs_result_retryable(code) ? "yes, the same call may succeed later"
+                                         : "no, something must be mended first");
+    print_errno(to, hcs_result_errno(code));
+}
+
 static int print_unknown(FILE *to, hcs_result code)
 {
     uint32_t bits = (uint32_t) code;
@@ -119,6 +122,12 @@ static int print_unknown(FILE *to, hcs_result code)
     print_row(to, "facility", line);
     snprintf(line, sizeof line, "%" PRIu32 " (0x%04" PRIX32 ")", bits & 0xFFFF, bits & 0xFFFF);
     print_row(to, "number", line);
+    if (hcs_result_class(code) <= HCS_CLASS_OTHER) {
+        print_row(to, "class", hcs_error_class_name(hcs_result_class(code)));
+        return 0;
+    }
+    print_kind(to, code);
+    print_row(to, "judged by", "its number, which the older API (vmcompute.dll) has");
     return 0;
 }
 
@@ -139,23 +148,9 @@ static void print_family(FILE *to, hcs_result code)
     print_row(to, "family", line);
 }
 
-static void print_errno(FILE *to, int number)
-{
-    char line[128];
-    const char *name = NULL;
-
-#ifdef __GLIBC__
-    name = strerrorname_np(number);
-#endif
-    snprintf(line, sizeof line, "%s%s%d, %s", name ? name : "", name ? ", " : "", number,
-             strerror(number));
-    print_row(to, "errno", line);
-}
-
 int explain_print(FILE *to, hcs_result code, int has_colour)
 {
     const char *name = hcs_result_name(code);
-    hcs_error_class class = hcs_result_class(code);
 
     if (code == HCS_OK) {
         fprintf(to, "HCS_OK  0x00000000 (0)\n");
@@ -168,12 +163,7 @@ int explain_print(FILE *to, hcs_result code, int has_colour)
     fprintf(to, "  0x%08" PRIX32 " (%" PRId32 ")\n", (uint32_t) code, code);
     print_row(to, "means", hcs_result_meaning(code));
     print_row(to, "what to do", hcs_result_advice(code));
-    print_row(to, "class",
-              class < sizeof class_names / sizeof class_names[0] ? class_names[class] : "other");
-    print_row(to, "try again",
-              hcs_result_retryable(code) ? "yes, the same call may succeed later"
-                                         : "no, something must be mended first");
-    print_errno(to, hcs_result_errno(code));
+    print_kind(to, code);
     print_family(to, code);
     return 1;
 }

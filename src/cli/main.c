@@ -36,9 +36,9 @@
 #endif
 
 const struct command *const commands[] = {
-    &cmd_run,    &cmd_create, &cmd_start,   &cmd_exec,    &cmd_stop,
-    &cmd_kill,   &cmd_wait,   &cmd_rm,      &cmd_list,    &cmd_inspect,
-    &cmd_events, &cmd_status, &cmd_explain, &cmd_version, &cmd_rootfs,
+    &cmd_run,     &cmd_create, &cmd_start,   &cmd_exec,    &cmd_stop,   &cmd_kill,
+    &cmd_wait,    &cmd_rm,     &cmd_list,    &cmd_inspect, &cmd_events, &cmd_status,
+    &cmd_explain, &cmd_check,  &cmd_version, &cmd_rootfs,
 };
 const size_t n_commands = N_ELEMENTS(commands);
 

@@ -1,8 +1,9 @@
 /* doc.c - HCS documents in: what a client asks for, checked and typed.
  *
- * Owns the tables of what this service honours.  Used by the engine on every document of a client;
- * drivers read the typed result.  Promises that whatever is in a typed document was checked here,
- * and that whatever the client wrote is either in it or refused by name.
+ * Owns nothing; which fields there are, and which of them this service honours, is idl/schema.tsv.
+ * Used by the engine on every document of a client; drivers read the typed result.  Promises that
+ * whatever is in a typed document was checked here, and that whatever the client wrote is either in
+ * it or refused by name.
  */
 #include "doc.h"
 
@@ -14,35 +15,17 @@
 
 #include "err.h"
 #include "field.h"
+#include "rule.h"
 #include "utf.h"
 
 #define WHERE "doc.check"
 #define ID_MAX 128
-#define PATH_BYTES_MAX 4095 /* of the kernel, without the NUL */
-#define LABEL_MAX 63
-#define HOST_NAME_MAX_BYTES 64
-#define MEMORY_MB_MAX (INT64_MAX >> 20)
-#define VALUE_SHOWN 64
 
-#define TABLE(title, list)                                                                         \
-    {                                                                                              \
-        .name = (title), .fields = (list), .n_fields = N_ELEMENTS(list)                            \
-    }
+_Static_assert(DOC_ENTRIES_MAX == FIELD_ENTRIES_MAX, "field.c checks what doc.h promises");
 
 static const struct place root = { 0 };
 
-/* ---- strings ---- */
-
-static int is_letter_or_digit(char c)
-{
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-/* Bytes of a value that a message shows. */
-static int shown(const char *value)
-{
-    return (int) utf8_cut(value, strlen(value), VALUE_SHOWN);
-}
+/* ---- ids ---- */
 
 hcs_result doc_check_id(const char *id, hcs_error *err)
 {
@@ -58,7 +41,7 @@ hcs_result doc_check_id(const char *id, hcs_error *err)
     for (size_t i = 0; i < n; i++) {
         size_t length = utf8_sequence(id + i, n - i);
 
-        if (is_letter_or_digit(id[i]))
+        if (rule_is_letter_or_digit(id[i]))
             continue;
         if (i > 0 && strchr("_.-", id[i]))
             continue;
@@ -72,201 +55,6 @@ hcs_result doc_check_id(const char *id, hcs_error *err)
     }
     return HCS_OK;
 }
-
-static hcs_result check_absolute(const char *value, const struct place *at, hcs_error *err)
-{
-    if (value[0] != '/')
-        return field_fail(at, err, HCS_E_INVALIDARG, "is '%.*s', must be an absolute path",
-                          shown(value), value);
-    if (strlen(value) > PATH_BYTES_MAX)
-        return field_fail(at, err, HCS_E_INVALIDARG, "has %zu bytes, a path has at most %d",
-                          strlen(value), PATH_BYTES_MAX);
-    return HCS_OK;
-}
-
-/* Inside the container: it must name something below the root, and say so plainly. */
-static hcs_result check_container_path(const char *value, const struct place *at, hcs_error *err)
-{
-    hcs_result r = check_absolute(value, at, err);
-    size_t n_names = 0;
-
-    if (r < 0)
-        return r;
-    for (const char *p = value; *p;) {
-        size_t n = strcspn(p, "/");
-
-        if (n == 2 && memcmp(p, "..", 2) == 0)
-            return field_fail(at, err, HCS_E_INVALIDARG, "is '%.*s', must be without '..'",
-                              shown(value), value);
-        n_names += n > 0 && !(n == 1 && p[0] == '.');
-        p += n + (p[n] == '/');
-    }
-    if (n_names == 0)
-        return field_fail(at, err, HCS_E_INVALIDARG,
-                          "is '%.*s', must be a directory below '/': the root is Storage.Path",
-                          shown(value), value);
-    return HCS_OK;
-}
-
-static int is_label(const char *label, size_t n)
-{
-    if (n < 1 || n > LABEL_MAX || label[0] == '-' || label[n - 1] == '-')
-        return 0;
-    for (size_t i = 0; i < n; i++)
-        if (!is_letter_or_digit(label[i]) && label[i] != '-')
-            return 0;
-    return 1;
-}
-
-static hcs_result check_host_name(const char *value, const struct place *at, hcs_error *err)
-{
-    if (strlen(value) > HOST_NAME_MAX_BYTES)
-        return field_fail(at, err, HCS_E_INVALIDARG, "has %zu characters, at most %d are allowed",
-                          strlen(value), HOST_NAME_MAX_BYTES);
-    for (const char *p = value;; p++) {
-        size_t n = strcspn(p, ".");
-
-        if (!is_label(p, n))
-            return field_fail(at, err, HCS_E_INVALIDARG,
-                              "is '%s', must be a host name: letters, "
-                              "digits and inner hyphens, parts of 1 to %d characters with dots "
-                              "between",
-                              value, LABEL_MAX);
-        p += n;
-        if (!*p)
-            return HCS_OK;
-    }
-}
-
-static hcs_result check_path_type(const char *value, const struct place *at, hcs_error *err)
-{
-    if (strcmp(value, "AbsolutePath") == 0)
-        return HCS_OK;
-    if (strcmp(value, "VirtualSmbShareName") == 0)
-        return field_fail(at, err, HCS_E_WIN32_NOT_SUPPORTED,
-                          "is 'VirtualSmbShareName', this service has only 'AbsolutePath'");
-    return field_fail(at, err, HCS_E_INVALIDARG, "is '%.*s', must be 'AbsolutePath'", shown(value),
-                      value);
-}
-
-static hcs_result check_isolation(const char *value, const struct place *at, hcs_error *err)
-{
-    if (strcmp(value, "None") == 0)
-        return HCS_OK;
-    if (strcmp(value, "HostProcess") == 0)
-        return field_fail(at, err, HCS_E_WIN32_NOT_SUPPORTED,
-                          "is 'HostProcess', this service has only 'None'");
-    return field_fail(
-        at, err, HCS_E_INVALIDARG,
-        "is '%.*s', must be 'None', or absent for a container with its own namespaces",
-        shown(value), value);
-}
-
-/* ---- what there is: ComputeSystem ---- */
-
-static const struct field schema_version_fields[] = {
-    { "Major", FIELD_INTEGER, .low = 2, .high = 2, .required = "it must be 2" },
-    { "Minor", FIELD_INTEGER, .low = 0, .high = UINT32_MAX },
-};
-static const struct field_table schema_version_table =
-    TABLE("SchemaVersion", schema_version_fields);
-
-static const struct field guest_os_fields[] = {
-    { "HostName", FIELD_STRING, .check = check_host_name },
-};
-static const struct field_table guest_os_table = TABLE("GuestOs", guest_os_fields);
-
-static const struct field storage_fields[] = {
-    { "Path", FIELD_STRING, .check = check_absolute },
-    { "Layers", FIELD_EMPTY, .reason = "this service has no layers, Path is the root file system" },
-    { "QoS", FIELD_REFUSED },
-    { "PrivilegedContainerRootPath", FIELD_REFUSED },
-};
-static const struct field_table storage_table = TABLE("Storage", storage_fields);
-
-static const struct field mapped_directory_fields[] = {
-    { "HostPath", FIELD_STRING, .check = check_absolute, .required = "the directory on the host" },
-    { "HostPathType", FIELD_STRING, .check = check_path_type },
-    { "ContainerPath", FIELD_STRING, .check = check_container_path,
-      .required = "where the container sees the directory" },
-    { "ReadOnly", FIELD_BOOLEAN },
-    { "SupportCloudFiles", FIELD_FALSE, .reason = "there are no cloud files on this host" },
-};
-static const struct field_table mapped_directory_table =
-    TABLE("MappedDirectory", mapped_directory_fields);
-
-static const struct field memory_fields[] = {
-    { "SizeInMB", FIELD_INTEGER, .low = 1, .high = MEMORY_MB_MAX },
-};
-static const struct field_table memory_table = TABLE("Memory", memory_fields);
-
-static const struct field processor_fields[] = {
-    { "Count", FIELD_INTEGER, .low = 1, .high = UINT32_MAX },
-    { "Weight", FIELD_INTEGER, .low = 1, .high = 10000 },
-    { "Maximum", FIELD_INTEGER, .low = 1, .high = 10000 },
-};
-static const struct field_table processor_table = TABLE("Processor", processor_fields);
-
-static const struct field container_fields[] = {
-    { "GuestOs", FIELD_OBJECT, .of = &guest_os_table },
-    { "Storage", FIELD_OBJECT, .of = &storage_table },
-    { "MappedDirectories", FIELD_OBJECTS, .of = &mapped_directory_table, .high = DOC_ENTRIES_MAX },
-    { "Memory", FIELD_OBJECT, .of = &memory_table },
-    { "Processor", FIELD_OBJECT, .of = &processor_table },
-    { "IsolationType", FIELD_STRING, .check = check_isolation },
-    { "MappedPipes", FIELD_REFUSED },
-    { "Networking", FIELD_REFUSED },
-    { "HvSocket", FIELD_REFUSED },
-    { "ContainerCredentialGuard", FIELD_REFUSED },
-    { "RegistryChanges", FIELD_REFUSED },
-    { "AssignedDevices", FIELD_REFUSED },
-    { "AdditionalDeviceNamespace", FIELD_REFUSED },
-};
-static const struct field_table container_table = TABLE("Container", container_fields);
-
-static const struct field system_fields[] = {
-    { "Owner", FIELD_STRING },
-    { "SchemaVersion", FIELD_OBJECT, .of = &schema_version_table,
-      .required = "add {\"Major\":2,\"Minor\":1}" },
-    { "Container", FIELD_OBJECT, .of = &container_table, .required = "it describes the system" },
-    { "ShouldTerminateOnLastHandleClosed", FIELD_FALSE,
-      .reason = "systems of this service outlive their handles" },
-    { "VirtualMachine", FIELD_REFUSED },
-    { "HostedSystem", FIELD_REFUSED },
-    { "HostingSystemId", FIELD_REFUSED },
-};
-static const struct field_table system_table = TABLE("ComputeSystem", system_fields);
-
-/* ---- what there is: ProcessParameters, SystemQuery ---- */
-
-static const struct field process_fields[] = {
-    { "CommandArgs", FIELD_STRINGS, .high = DOC_ARGUMENT_BYTES_MAX },
-    { "CommandLine", FIELD_STRING },
-    { "WorkingDirectory", FIELD_STRING, .check = check_absolute },
-    { "Environment", FIELD_MAP },
-    { "CreateStdInPipe", FIELD_BOOLEAN },
-    { "CreateStdOutPipe", FIELD_BOOLEAN },
-    { "CreateStdErrPipe", FIELD_BOOLEAN },
-    { "EmulateConsole", FIELD_FALSE, .reason = "this service has no consoles yet" },
-    { "RestrictedToken", FIELD_FALSE, .reason = "there are no restricted tokens on this host" },
-    { "UseExistingLogin", FIELD_FALSE, .reason = "there are no logins in containers of this host" },
-    { "UseLegacyConsole", FIELD_FALSE, .reason = "this service has no consoles yet" },
-    { "ApplicationName", FIELD_REFUSED, .reason = "the first of CommandArgs names the program" },
-    { "User", FIELD_REFUSED },
-    { "ConsoleSize", FIELD_REFUSED },
-    { "CreateInUtilityVm", FIELD_REFUSED },
-    { "OCIProcess", FIELD_REFUSED },
-    { "OCISpecification", FIELD_REFUSED },
-};
-static const struct field_table process_table = TABLE("ProcessParameters", process_fields);
-
-static const struct field query_fields[] = {
-    { "Ids", FIELD_STRINGS, .high = DOC_ENTRIES_MAX },
-    { "Names", FIELD_STRINGS, .high = DOC_ENTRIES_MAX },
-    { "Types", FIELD_STRINGS, .high = DOC_ENTRIES_MAX },
-    { "Owners", FIELD_STRINGS, .high = DOC_ENTRIES_MAX },
-};
-static const struct field_table query_table = TABLE("SystemQuery", query_fields);
 
 /* ---- reading ---- */
 
@@ -293,8 +81,7 @@ static hcs_result not_json(const json_error_t *where, hcs_error *err)
                 where->column, where->text);
 }
 
-static hcs_result load(const char *text, const struct field_table *table, json_t **out,
-                       hcs_error *err)
+static hcs_result load(const char *text, const char *type, json_t **out, hcs_error *err)
 {
     _cleanup_(json_drop) json_t *json = NULL;
     size_t n = strlen(text);
@@ -307,7 +94,7 @@ static hcs_result load(const char *text, const struct field_table *table, json_t
     json = json_loadb(text, n, JSON_REJECT_DUPLICATES, &where);
     if (!json)
         return not_json(&where, err);
-    r = field_check(json, table, &root, err);
+    r = field_check(json, field_table_of(type), FIELD_SERVICE, &root, err);
     if (r < 0)
         return r;
     *out = TAKE(json);
@@ -380,11 +167,12 @@ static hcs_result check_without_isolation(const json_t *container, const struct 
 static hcs_result check_processor(const json_t *container, const struct place *at, hcs_error *err)
 {
     const json_t *processor = json_object_get(container, "Processor");
+    const struct field_table *table = field_table_of("Container_Processor");
     struct place here = { .up = at, .key = "Processor" };
     const char *first = NULL;
 
-    for (size_t i = 0; i < processor_table.n_fields; i++) {
-        const char *name = processor_table.fields[i].name;
+    for (size_t i = 0; i < table->n_fields; i++) {
+        const char *name = table->fields[i].name;
 
         if (!json_object_get(processor, name))
             continue;
@@ -442,7 +230,8 @@ static hcs_result check_mapped(const json_t *container, const struct place *at, 
         for (size_t j = 0; j < i; j++)
             if (is_same_path(container_path(mapped, i), container_path(mapped, j)))
                 return field_fail(&here, err, HCS_E_INVALIDARG, "is '%.*s', like that of entry %zu",
-                                  shown(container_path(mapped, i)), container_path(mapped, i), j);
+                                  rule_shown(container_path(mapped, i)), container_path(mapped, i),
+                                  j);
     }
     return HCS_OK;
 }
@@ -521,7 +310,7 @@ hcs_result doc_system_parse(const char *text, struct doc_system **out, hcs_error
     hcs_result r;
 
     assert(text && out);
-    r = load(text, &system_table, &json, err);
+    r = load(text, "ComputeSystem", &json, err);
     if (r >= 0)
         r = check_container(json_object_get(json, "Container"), err);
     if (r < 0)
@@ -696,7 +485,7 @@ hcs_result doc_process_parse(const char *text, struct doc_process **out, hcs_err
     hcs_result r;
 
     assert(text && out);
-    r = load(text, &process_table, &json, err);
+    r = load(text, "ProcessParameters", &json, err);
     if (r < 0)
         return r;
     doc = calloc(1, sizeof *doc);
@@ -738,7 +527,7 @@ hcs_result doc_query_parse(const char *text_opt, struct doc_query **out, hcs_err
     hcs_result r;
 
     assert(out);
-    r = load(text_opt ? text_opt : "{}", &query_table, &json, err);
+    r = load(text_opt ? text_opt : "{}", "SystemQuery", &json, err);
     if (r < 0)
         return r;
     query = calloc(1, sizeof *query);

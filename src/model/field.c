@@ -1,7 +1,8 @@
 /* field.c - checks a JSON document against tables of the fields it may have.
  *
- * Owns nothing.  Used by doc.c, which has the tables.  Promises that a document which passes has
- * only fields of its tables, each with its type, its range and its required company.
+ * Owns nothing; the tables are generated from idl/schema.tsv.  Used by doc.c for what this service
+ * takes, and by tree.c for documents of programs.  Promises that what the tables know of a document
+ * which passes has its type, and what the service takes its range and its required company.
  */
 #include "field.h"
 
@@ -14,6 +15,7 @@
 
 #include "err.h"
 #include "utf.h"
+#include "wide.h"
 
 #define WHERE "doc.check"
 #define PATH_BYTES 256
@@ -65,7 +67,7 @@ static hcs_result wrong_type(const struct place *at, const char *wanted, const j
         [JSON_INTEGER] = "a number", [JSON_REAL] = "a number",  [JSON_TRUE] = "a boolean",
         [JSON_FALSE] = "a boolean",  [JSON_NULL] = "null",
     };
-    const char *got = names[json_typeof(value)];
+    const char *got = wide_is_number(value) ? "a number" : names[json_typeof(value)];
 
     if (json_is_real(value) && strcmp(wanted, "an integer") == 0)
         got = "a number with a fraction or an exponent";
@@ -109,31 +111,52 @@ static size_t distance(const char *a, size_t n_a, const char *b, size_t n_b)
     return row[n_b];
 }
 
+/* How unlike @key the name @name is; SIZE_MAX when it cannot have been meant. */
+static size_t unlikeness(const char *key, const char *name)
+{
+    size_t n = strlen(key), length = strlen(name), d;
+
+    if (n > NAME_MAX_GUESS || length > NAME_MAX_GUESS)
+        return SIZE_MAX;
+    d = distance(key, n, name, length);
+    return d < 3 && 2 * d < length ? d : SIZE_MAX; /* short names are all similar */
+}
+
 /* The field that somebody who wrote @key most likely meant, or NULL. */
 static const char *similar_name(const struct field_table *table, const char *key)
 {
     const char *best = NULL;
-    size_t n = strlen(key), least = 3;
+    size_t least = SIZE_MAX;
 
-    if (n > NAME_MAX_GUESS)
-        return NULL;
     for (size_t i = 0; i < table->n_fields; i++) {
-        const char *name = table->fields[i].name;
-        size_t length = strlen(name), d;
+        size_t d = unlikeness(key, table->fields[i].name);
 
-        if (length > NAME_MAX_GUESS)
-            continue;
-        d = distance(key, n, name, length);
-        if (d < least && 2 * d < length) { /* short names are all similar */
+        if (d < least) {
             least = d;
-            best = name;
+            best = table->fields[i].name;
         }
     }
     return best;
 }
 
-static hcs_result unknown_field(const struct field_table *table, const struct place *at,
-                                hcs_error *err)
+/* The type whose name is most like @name, or NULL. */
+static const struct field_table *similar_table(const char *name)
+{
+    const struct field_table *best = NULL;
+    size_t least = SIZE_MAX;
+
+    for (size_t i = 0; i < n_field_tables; i++) {
+        size_t d = unlikeness(name, field_tables[i].name);
+
+        if (d < least) {
+            least = d;
+            best = &field_tables[i];
+        }
+    }
+    return best;
+}
+
+hcs_result field_unknown(const struct field_table *table, const struct place *at, hcs_error *err)
 {
     const char *meant = similar_name(table, at->key);
 
@@ -143,79 +166,194 @@ static hcs_result unknown_field(const struct field_table *table, const struct pl
     return field_fail(at, err, HCS_E_INVALID_JSON, "is not a field of %s", table->name);
 }
 
-static const struct field *field_of(const struct field_table *table, const char *key)
+const struct field *field_of(const struct field_table *table, const char *name)
 {
     for (size_t i = 0; i < table->n_fields; i++)
-        if (strcmp(table->fields[i].name, key) == 0)
+        if (strcmp(table->fields[i].name, name) == 0)
             return &table->fields[i];
     return NULL;
+}
+
+const struct field_table *field_table_of(const char *name)
+{
+    for (size_t i = 0; i < n_field_tables; i++)
+        if (strcmp(field_tables[i].name, name) == 0)
+            return &field_tables[i];
+    return NULL;
+}
+
+hcs_result field_no_table(const char *name, hcs_error *err)
+{
+    const struct field_table *meant = similar_table(name);
+    int shown = (int) utf8_cut(name, strlen(name), KEY_SHOWN);
+
+    if (meant)
+        return fail(err, HCS_E_WIN32_NOT_FOUND, WHERE,
+                    "'%.*s' is no type of the schema (did you mean %s?)", shown, name, meant->name);
+    return fail(err, HCS_E_WIN32_NOT_FOUND, WHERE, "'%.*s' is no type of the schema", shown, name);
 }
 
 /* ---- values ---- */
 
 static hcs_result check_boolean(const json_t *value, const struct field *field,
-                                const struct place *at, hcs_error *err)
+                                enum field_view view, const struct place *at, hcs_error *err)
 {
     if (!json_is_boolean(value))
         return wrong_type(at, "a boolean", value, err);
-    if (field->type == FIELD_FALSE && json_is_true(value))
-        return field_fail(at, err, HCS_E_WIN32_NOT_SUPPORTED, "may only be false: %s",
-                          field->reason);
+    if (view == FIELD_SERVICE && field->service == HCS_DOC_ONLY_FALSE && json_is_true(value))
+        return field_fail(at, err, HCS_E_WIN32_NOT_SUPPORTED, "may only be false: %s", field->note);
     return HCS_OK;
 }
 
+static hcs_result out_of_range(json_int_t number, int64_t low, int64_t high, const struct place *at,
+                               hcs_error *err)
+{
+    if (low == high)
+        return field_fail(at, err, HCS_E_INVALIDARG, "is %" PRId64 ", must be %" PRId64,
+                          (int64_t) number, low);
+    return field_fail(at, err, HCS_E_INVALIDARG, "is %" PRId64 ", must be %" PRId64 " to %" PRId64,
+                      (int64_t) number, low, high);
+}
+
+/* What the type has room for.  Numbers above INT64_MAX are no integers here, see wide.h. */
+static const struct {
+    int64_t low;
+    int64_t high;
+} room[] = {
+    [KIND_INT32] = { INT32_MIN, INT32_MAX }, [KIND_INT64] = { INT64_MIN, INT64_MAX },
+    [KIND_UINT8] = { 0, UINT8_MAX },         [KIND_UINT16] = { 0, UINT16_MAX },
+    [KIND_UINT32] = { 0, UINT32_MAX },       [KIND_UINT64] = { 0, INT64_MAX },
+};
+
 static hcs_result check_integer(const json_t *value, const struct field *field,
-                                const struct place *at, hcs_error *err)
+                                enum field_view view, const struct place *at, hcs_error *err)
 {
     json_int_t number = json_integer_value(value);
 
+    if (wide_is_number(value)) {
+        if (field->kind != KIND_UINT64)
+            return field_fail(at, err, HCS_E_INVALIDARG, "is %s, too large for %s",
+                              wide_digits(value), field->type);
+        if (view == FIELD_SERVICE && field->has_range)
+            return field_fail(at, err, HCS_E_INVALIDARG, "is %s, must be %s", wide_digits(value),
+                              field->rule);
+        return HCS_OK;
+    }
     if (!json_is_integer(value))
         return wrong_type(at, "an integer", value, err);
-    if (number >= field->low && number <= field->high)
-        return HCS_OK;
-    if (field->low == field->high)
-        return field_fail(at, err, HCS_E_INVALIDARG, "is %" PRId64 ", must be %" PRId64,
-                          (int64_t) number, field->low);
-    return field_fail(at, err, HCS_E_INVALIDARG, "is %" PRId64 ", must be %" PRId64 " to %" PRId64,
-                      (int64_t) number, field->low, field->high);
-}
-
-static hcs_result check_string(const json_t *value, const struct field *field,
-                               const struct place *at, hcs_error *err)
-{
-    if (!json_is_string(value))
-        return wrong_type(at, "a string", value, err);
-    return field->check ? field->check(json_string_value(value), at, err) : HCS_OK;
-}
-
-static hcs_result check_array(const json_t *value, const struct field *field,
-                              const struct place *at, hcs_error *err)
-{
-    if (!json_is_array(value))
-        return wrong_type(at, "an array", value, err);
-    if (field->type == FIELD_EMPTY && json_array_size(value) > 0)
-        return field_fail(at, err, HCS_E_WIN32_NOT_SUPPORTED, "may only be empty: %s",
-                          field->reason);
-    if (field->type != FIELD_EMPTY && json_array_size(value) > (size_t) field->high)
-        return field_fail(at, err, HCS_E_WIN32_INSUFFICIENT_BUFFER,
-                          "has %zu entries, at most %" PRId64 " are allowed",
-                          json_array_size(value), field->high);
-    for (size_t i = 0; i < json_array_size(value); i++) {
-        json_t *entry = json_array_get(value, i);
-        struct place here = { .up = at, .index = i };
-        hcs_result r;
-
-        if (field->type == FIELD_OBJECTS)
-            r = field_check(entry, field->of, &here, err);
-        else
-            r = check_string(entry, field, &here, err);
-        if (r < 0)
-            return r;
-    }
+    if (view == FIELD_SERVICE && field->has_range && (number < field->low || number > field->high))
+        return out_of_range(number, field->low, field->high, at, err);
+    if (number < room[field->kind].low || number > room[field->kind].high)
+        return out_of_range(number, room[field->kind].low, room[field->kind].high, at, err);
     return HCS_OK;
 }
 
-static hcs_result check_map(json_t *value, const struct place *at, hcs_error *err)
+static int is_guid(const char *text)
+{
+    static const char pattern[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+
+    if (strlen(text) != sizeof pattern - 1)
+        return 0;
+    for (size_t i = 0; pattern[i]; i++)
+        if (pattern[i] == '-' ? text[i] != '-' : !strchr("0123456789abcdefABCDEF", text[i]))
+            return 0;
+    return 1;
+}
+
+static hcs_result check_known_value(const char *value, const struct field_table *of,
+                                    const struct place *at, hcs_error *err)
+{
+    char list[256] = "";
+    size_t length = 0;
+
+    for (size_t i = 0; i < of->n_values; i++) {
+        if (strcmp(of->values[i], value) == 0)
+            return HCS_OK;
+        if (length < sizeof list)
+            length += (size_t) snprintf(list + length, sizeof list - length, "%s'%s'",
+                                        i ? ", " : "", of->values[i]);
+    }
+    return field_fail(at, err, HCS_E_INVALIDARG, "is '%.*s', which %s has not: %s%s",
+                      (int) utf8_cut(value, strlen(value), KEY_SHOWN), value, of->name, list,
+                      length < sizeof list ? "" : "...");
+}
+
+static hcs_result check_string(const json_t *value, const struct field *field, enum field_view view,
+                               const struct place *at, hcs_error *err)
+{
+    const char *text = json_string_value(value);
+
+    if (!text || wide_is_number(value))
+        return wrong_type(at, "a string", value, err);
+    if (field->kind == KIND_GUID && !is_guid(text))
+        return field_fail(at, err, HCS_E_INVALIDARG,
+                          "is '%.*s', must be a GUID: 8-4-4-4-12 hexadecimal digits",
+                          (int) utf8_cut(text, strlen(text), KEY_SHOWN), text);
+    if (field->kind == KIND_ENUM && view == FIELD_SCHEMA)
+        return check_known_value(text, field->of, at, err);
+    return view == FIELD_SERVICE && field->check ? field->check(text, at, err) : HCS_OK;
+}
+
+static hcs_result check_one(json_t *value, const struct field *field, enum field_view view,
+                            const struct place *at, hcs_error *err)
+{
+    switch (field->kind) {
+    case KIND_ANY:
+        return HCS_OK;
+    case KIND_STRING:
+    case KIND_GUID:
+    case KIND_TIME:
+    case KIND_BASE64:
+    case KIND_MAC:
+    case KIND_ENUM:
+        return check_string(value, field, view, at, err);
+    case KIND_BOOLEAN:
+        return check_boolean(value, field, view, at, err);
+    case KIND_INT32:
+    case KIND_INT64:
+    case KIND_UINT8:
+    case KIND_UINT16:
+    case KIND_UINT32:
+    case KIND_UINT64:
+        return check_integer(value, field, view, at, err);
+    case KIND_OBJECT:
+        break;
+    }
+    return field_check(value, field->of, view, at, err);
+}
+
+static hcs_result check_size(const json_t *array, const struct field *field, const struct place *at,
+                             hcs_error *err)
+{
+    size_t high = field->has_range ? (size_t) field->high : FIELD_ENTRIES_MAX;
+
+    if (field->service == HCS_DOC_ONLY_EMPTY && json_array_size(array) > 0)
+        return field_fail(at, err, HCS_E_WIN32_NOT_SUPPORTED, "may only be empty: %s", field->note);
+    if (json_array_size(array) > high)
+        return field_fail(at, err, HCS_E_WIN32_INSUFFICIENT_BUFFER,
+                          "has %zu entries, at most %zu are allowed", json_array_size(array), high);
+    return HCS_OK;
+}
+
+static hcs_result check_array(const json_t *value, const struct field *field, enum field_view view,
+                              const struct place *at, hcs_error *err)
+{
+    hcs_result r = HCS_OK;
+
+    if (!json_is_array(value))
+        return wrong_type(at, "an array", value, err);
+    if (view == FIELD_SERVICE)
+        r = check_size(value, field, at, err);
+    for (size_t i = 0; r >= 0 && i < json_array_size(value); i++) {
+        struct place here = { .up = at, .index = i };
+
+        r = check_one(json_array_get(value, i), field, view, &here, err);
+    }
+    return r;
+}
+
+static hcs_result check_map(json_t *value, const struct field *field, enum field_view view,
+                            const struct place *at, hcs_error *err)
 {
     const char *key;
     json_t *entry;
@@ -225,41 +363,46 @@ static hcs_result check_map(json_t *value, const struct place *at, hcs_error *er
     json_object_foreach(value, key, entry)
     {
         struct place here = { .up = at, .key = key };
+        hcs_result r = check_one(entry, field, view, &here, err);
 
-        if (!json_is_string(entry))
-            return wrong_type(&here, "a string", entry, err);
+        if (r < 0)
+            return r;
     }
     return HCS_OK;
 }
 
-static hcs_result check_value(json_t *value, const struct field *field, const struct place *at,
-                              hcs_error *err)
+hcs_result field_check_value(json_t *value, const struct field *field, int is_entry,
+                             enum field_view view, const struct place *at, hcs_error *err)
 {
-    switch (field->type) {
-    case FIELD_STRING:
-        return check_string(value, field, at, err);
-    case FIELD_BOOLEAN:
-    case FIELD_FALSE:
-        return check_boolean(value, field, at, err);
-    case FIELD_INTEGER:
-        return check_integer(value, field, at, err);
-    case FIELD_OBJECT:
-        return field_check(value, field->of, at, err);
-    case FIELD_OBJECTS:
-    case FIELD_STRINGS:
-    case FIELD_EMPTY:
-        return check_array(value, field, at, err);
-    case FIELD_MAP:
-        return check_map(value, at, err);
-    case FIELD_REFUSED:
-        break;
-    }
-    return field_fail(at, err, HCS_E_WIN32_NOT_SUPPORTED, "is not supported by this service%s%s",
-                      field->reason ? ": " : "", field->reason ? field->reason : "");
+    assert(value && field && at);
+    if (view == FIELD_READ && json_is_null(value))
+        return HCS_OK; /* some services write what they have not like that */
+    if (view == FIELD_SERVICE && field->service == HCS_DOC_REFUSED)
+        return field_fail(at, err, HCS_E_WIN32_NOT_SUPPORTED,
+                          "is not supported by this service%s%s", *field->note ? ": " : "",
+                          field->note);
+    if (!is_entry && field->shape == SHAPE_ARRAY)
+        return check_array(value, field, view, at, err);
+    if (!is_entry && field->shape == SHAPE_MAP)
+        return check_map(value, field, view, at, err);
+    return check_one(value, field, view, at, err);
 }
 
-hcs_result field_check(json_t *json, const struct field_table *table, const struct place *at,
-                       hcs_error *err)
+static hcs_result check_required(const json_t *json, const struct field_table *table,
+                                 const struct place *at, hcs_error *err)
+{
+    for (size_t i = 0; i < table->n_fields; i++) {
+        const struct field *field = &table->fields[i];
+        struct place here = { .up = at, .key = field->name };
+
+        if (field->required && !json_object_get(json, field->name))
+            return field_fail(&here, err, HCS_E_INVALIDARG, "is missing: %s", field->required);
+    }
+    return HCS_OK;
+}
+
+hcs_result field_check(json_t *json, const struct field_table *table, enum field_view view,
+                       const struct place *at, hcs_error *err)
 {
     const char *key;
     json_t *value;
@@ -271,18 +414,14 @@ hcs_result field_check(json_t *json, const struct field_table *table, const stru
     {
         const struct field *field = field_of(table, key);
         struct place here = { .up = at, .key = key };
-        hcs_result r;
+        hcs_result r = HCS_OK;
 
-        r = field ? check_value(value, field, &here, err) : unknown_field(table, &here, err);
+        if (field)
+            r = field_check_value(value, field, 0, view, &here, err);
+        else if (view != FIELD_READ)
+            r = field_unknown(table, &here, err);
         if (r < 0)
             return r;
     }
-    for (size_t i = 0; i < table->n_fields; i++) {
-        const struct field *field = &table->fields[i];
-        struct place here = { .up = at, .key = field->name };
-
-        if (field->required && !json_object_get(json, field->name))
-            return field_fail(&here, err, HCS_E_INVALIDARG, "is missing: %s", field->required);
-    }
-    return HCS_OK;
+    return view == FIELD_SERVICE ? check_required(json, table, at, err) : HCS_OK;
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Pages that are made by tools/gen.py are what it makes now.  Prints TAP.  Arguments: gen.py, then KIND SOURCE PAGE ..."""
+"""Pages that are made by tools/gen.py are what it makes now.  Prints TAP.  Arguments: gen.py, then KIND SOURCE[:SOURCE] PAGE
+..."""
 import subprocess
 import sys
 
@@ -7,9 +8,10 @@ gen, *rest = sys.argv[1:]
 n = failed = 0
 for kind, source, page in zip(rest[0::3], rest[1::3], rest[2::3]):
     n += 1
-    fresh = subprocess.run([sys.executable, gen, kind, source], capture_output=True, text=True, check=True).stdout
+    sources = source.split(":")
+    fresh = subprocess.run([sys.executable, gen, kind, *sources], capture_output=True, text=True, check=True).stdout
     ok = bool(fresh) and fresh == open(page, encoding="utf-8").read()
     failed += not ok
-    print(f"{'ok' if ok else 'not ok'} {n} - {page} is fresh (tools/gen.py {kind} {source} > {page})")
+    print(f"{'ok' if ok else 'not ok'} {n} - {page} is fresh (tools/gen.py {kind} {' '.join(sources)} > {page})")
 print(f"1..{n}")
 sys.exit(bool(failed))

@@ -9,6 +9,7 @@
 #include "exit.h"
 #include "filter.h"
 #include "fuzz.h"
+#include "tree.h"
 #include "utf.h"
 
 #define CHECK(condition)                                                                           \
@@ -116,6 +117,48 @@ static void check_filter(const char *text)
     filter_drop(f);
 }
 
+/* What a program reads comes out the same a second time, and what the service takes of it the
+ * service takes. */
+static void check_tree(const char *type, const char *text)
+{
+    hcs_error err = HCS_ERROR_INIT;
+    hcs_doc *doc = NULL, *again = NULL;
+    char *first = NULL, *second = NULL;
+    hcs_result r = tree_parse(type, text, &doc, &err);
+
+    if (r < 0) {
+        CHECK(!doc);
+        check_refusal(r, &err);
+        return;
+    }
+    r = tree_check(doc, FIELD_SERVICE, &err);
+    if (r < 0)
+        check_refusal(r, &err);
+    if (tree_text(doc, &first, &err) >= 0) {
+        CHECK(tree_parse(type, first, &again, &err) >= 0);
+        CHECK(tree_text(again, &second, &err) >= 0 && strcmp(first, second) == 0);
+    }
+    free(first);
+    free(second);
+    tree_free(again);
+    tree_free(doc);
+}
+
+/* Any text as a path. */
+static void check_path(const char *text)
+{
+    hcs_error err = HCS_ERROR_INIT;
+    const json_t *found = NULL;
+    hcs_doc *doc = NULL;
+
+    CHECK(tree_new("ComputeSystem", &doc, &err) >= 0);
+    if (tree_set_json(doc, text, "{}") >= 0)
+        CHECK(tree_find(doc, text, &found, &err) >= 0 && json_is_object(found));
+    else
+        CHECK(tree_check(doc, FIELD_READ, &err) < 0 && err.text[0]);
+    tree_free(doc);
+}
+
 /* An event that was understood encodes to one that is understood the same. */
 static void check_event(const char *text)
 {
@@ -160,6 +203,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_query(text);
     check_event(text);
     check_filter(text);
+    check_tree("ComputeSystem", text);
+    check_tree("ProcessParameters", text);
+    check_tree("CrashReport", text);
+    check_path(text);
     r = doc_check_id(text, &err);
     if (r < 0)
         check_refusal(r, &err);

@@ -176,7 +176,122 @@ static void numbers_often_mistaken_keep_their_meaning(void **state)
     /* 0103 and 0104 have a meaning in the older family only */
     assert_null(hcs_result_name((hcs_result) 0x80370103u));
     assert_null(hcs_result_name((hcs_result) 0x80370104u));
-    assert_int_equal(hcs_result_class((hcs_result) 0x80370103u), HCS_CLASS_OTHER);
+}
+
+/* What the field takes each low word for, typed from its meaning and not from errors.tsv: class,
+ * whether the same call may succeed later, and errno. */
+struct kind {
+    uint32_t low;
+    hcs_error_class error_class;
+    int retryable;
+    int os;
+};
+
+static const struct kind kinds[] = {
+    { 0x0100, HCS_CLASS_CRASHED, 0, ECHILD },
+    { 0x0101, HCS_CLASS_INVALID_DOCUMENT, 0, ENOEXEC },
+    { 0x0102, HCS_CLASS_NOT_SUPPORTED, 0, ENOTSUP },
+    { 0x0103, HCS_CLASS_PENDING, 1, EINPROGRESS },
+    { 0x0104, HCS_CLASS_OUT_OF_RESOURCES, 1, ENOBUFS },
+    { 0x0105, HCS_CLASS_INVALID_STATE, 0, EINVAL },
+    { 0x0106, HCS_CLASS_CRASHED, 0, ECHILD },
+    { 0x0107, HCS_CLASS_CRASHED, 0, ECHILD },
+    { 0x0108, HCS_CLASS_SERVICE_GONE, 1, ECONNREFUSED },
+    { 0x0109, HCS_CLASS_TIMEOUT, 1, ETIMEDOUT },
+    { 0x010A, HCS_CLASS_SERVICE_GONE, 1, ECONNRESET },
+    { 0x010B, HCS_CLASS_OTHER, 0, EPROTO },
+    { 0x010C, HCS_CLASS_NOT_SUPPORTED, 0, EPROTONOSUPPORT },
+    { 0x010D, HCS_CLASS_INVALID_DOCUMENT, 0, EBADMSG },
+    { 0x010E, HCS_CLASS_NOT_FOUND, 0, ENOENT },
+    { 0x010F, HCS_CLASS_ALREADY_EXISTS, 0, EEXIST },
+    { 0x0110, HCS_CLASS_ALREADY_STOPPED, 0, ESRCH },
+    { 0x0111, HCS_CLASS_OTHER, 0, EPROTO },
+    { 0x0112, HCS_CLASS_INVALID_DOCUMENT, 0, EINVAL },
+    { 0x0113, HCS_CLASS_NOT_SUPPORTED, 0, ENOTSUP },
+    { 0x0114, HCS_CLASS_SERVICE_GONE, 1, ENOTCONN },
+    { 0x0115, HCS_CLASS_INVALID_STATE, 0, EINVAL },
+    { 0x0116, HCS_CLASS_INVALID_STATE, 0, EALREADY },
+    { 0x0117, HCS_CLASS_PENDING, 1, EINPROGRESS },
+    { 0x0118, HCS_CLASS_TIMEOUT, 1, ETIMEDOUT },
+    { 0x0119, HCS_CLASS_CALLBACK_ALREADY_SET, 0, EBUSY },
+    { 0x011A, HCS_CLASS_OUT_OF_MEMORY, 1, ENOMEM },
+    { 0x011B, HCS_CLASS_ACCESS_DENIED, 0, EACCES },
+    { 0x011C, HCS_CLASS_CRASHED, 0, ECHILD },
+    { 0x011D, HCS_CLASS_NOT_FOUND, 0, ENODATA },
+    { 0x011E, HCS_CLASS_SERVICE_GONE, 1, ECONNRESET },
+    { 0x011F, HCS_CLASS_ALREADY_STOPPED, 0, ESRCH },
+    { 0x0120, HCS_CLASS_NOT_SUPPORTED, 0, ENOTSUP },
+    { 0x0121, HCS_CLASS_CLOSED, 0, ECANCELED },
+};
+
+static void check_kind(uint32_t family, const struct kind *kind)
+{
+    hcs_result code = (hcs_result) (family | kind->low);
+
+    if (hcs_result_class(code) != kind->error_class ||
+        hcs_result_retryable(code) != kind->retryable || hcs_result_errno(code) != kind->os)
+        fail_msg("0x%08X is %s, retry %d, errno %d; should be %s, %d, %d", (unsigned) code,
+                 hcs_error_class_name(hcs_result_class(code)), hcs_result_retryable(code),
+                 hcs_result_errno(code), hcs_error_class_name(kind->error_class), kind->retryable,
+                 kind->os);
+}
+
+/* All of both families: the 65536 numbers that are not in the list are of no class. */
+static void both_families_are_classified_by_their_low_word(void **state)
+{
+    static const uint32_t families[] = { 0x80370000u, 0xC0370000u };
+
+    (void) state;
+    for (size_t f = 0; f < N_ELEMENTS(families); f++) {
+        uint32_t low = 0;
+
+        for (size_t i = 0; i < N_ELEMENTS(kinds); i++) {
+            struct kind unknown = { 0, HCS_CLASS_OTHER, 0, EIO };
+
+            for (; low < kinds[i].low; low++) {
+                unknown.low = low;
+                check_kind(families[f], &unknown);
+            }
+            check_kind(families[f], &kinds[i]);
+            low++;
+        }
+        for (; low <= 0xFFFF; low++) {
+            struct kind unknown = { low, HCS_CLASS_OTHER, 0, EIO };
+
+            check_kind(families[f], &unknown);
+        }
+    }
+}
+
+static void codes_of_winerror_have_the_class_of_their_cause(void **state)
+{
+    (void) state;
+    assert_int_equal(hcs_result_class(HCS_E_OUTOFMEMORY), HCS_CLASS_OUT_OF_MEMORY);
+    assert_int_equal(hcs_result_class(HCS_E_WIN32_DISK_FULL), HCS_CLASS_NO_SPACE);
+    assert_int_equal(hcs_result_class(HCS_E_WIN32_BUSY), HCS_CLASS_BUSY);
+    assert_int_equal(hcs_result_class(HCS_E_WIN32_SHARING_VIOLATION), HCS_CLASS_BUSY);
+    assert_int_equal(hcs_result_class(HCS_E_WIN32_NOT_FOUND), HCS_CLASS_NOT_FOUND);
+    assert_int_equal(hcs_result_class(HCS_E_NOTIMPL), HCS_CLASS_NOT_SUPPORTED);
+    assert_int_equal(hcs_result_class(HCS_E_INVALIDARG), HCS_CLASS_INVALID_ARGUMENT);
+    /* the low word alone is not enough: these have it, but another facility */
+    assert_int_equal(hcs_result_class((hcs_result) 0x8007010Eu), HCS_CLASS_OTHER);
+    assert_int_equal(hcs_result_class((hcs_result) 0x80040117u), HCS_CLASS_OTHER);
+}
+
+static void every_class_has_a_name_of_its_own(void **state)
+{
+    (void) state;
+    assert_int_equal(n_class_names, HCS_CLASS_NO_SPACE + 1);
+    for (hcs_error_class i = 0; i < n_class_names; i++) {
+        assert_non_null(class_names[i]);
+        assert_ptr_equal(hcs_error_class_name(i), class_names[i]);
+        for (hcs_error_class j = 0; j < i; j++)
+            assert_string_not_equal(class_names[i], class_names[j]);
+    }
+    assert_string_equal(hcs_error_class_name(HCS_CLASS_CALLBACK_ALREADY_SET),
+                        "callback already set");
+    assert_string_equal(hcs_error_class_name(HCS_CLASS_NO_SPACE + 1), "other");
+    assert_string_equal(hcs_error_class_name(UINT32_MAX), "other");
 }
 
 static void unknown_codes_are_other(void **state)
@@ -211,7 +326,7 @@ static void every_row_tells_meaning_and_advice(void **state)
         assert_true(row->code < 0);
         assert_true(strlen(row->meaning) > 5 && strlen(row->advice) > 5);
         assert_null(strchr(".", row->meaning[strlen(row->meaning) - 1]));
-        assert_true(row->error_class >= HCS_CLASS_OTHER && row->error_class <= HCS_CLASS_CLOSED);
+        assert_true(row->error_class >= HCS_CLASS_OTHER && row->error_class <= HCS_CLASS_NO_SPACE);
         assert_true(row->os > 0);
     }
 }
@@ -286,6 +401,9 @@ int main(void)
         cmocka_unit_test(every_row_is_in_the_second_list),
         cmocka_unit_test(classes_do_not_depend_on_the_family),
         cmocka_unit_test(numbers_often_mistaken_keep_their_meaning),
+        cmocka_unit_test(both_families_are_classified_by_their_low_word),
+        cmocka_unit_test(codes_of_winerror_have_the_class_of_their_cause),
+        cmocka_unit_test(every_class_has_a_name_of_its_own),
         cmocka_unit_test(unknown_codes_are_other),
         cmocka_unit_test(success_is_no_failure),
         cmocka_unit_test(every_row_tells_meaning_and_advice),

@@ -83,7 +83,8 @@ static void known_code_is_explained(void **state)
     assert_non_null(strstr(text, "HCS_E_SYSTEM_NOT_FOUND  0x8037010E (-2143878898)"));
     assert_non_null(strstr(text, "there is no system of that id"));
     assert_non_null(strstr(text, "hcs list"));
-    assert_non_null(strstr(text, "not found"));
+    assert_non_null(strstr(text, "class       not found\n"));
+    assert_non_null(strstr(text, "try again   no"));
 #ifdef __GLIBC__ /* others know the number only */
     assert_non_null(strstr(text, "ENOENT"));
 #endif
@@ -124,6 +125,23 @@ static void unknown_code_is_told_as_unknown(void **state)
     text = explained((hcs_result) 0xC0370FFFu, &known);
     assert_false(known);
     assert_non_null(strstr(text, "55, the Host Compute Service"));
+    assert_non_null(strstr(text, "class       other\n"));
+    assert_null(strstr(text, "judged by"));
+    free(text);
+}
+
+/* No list has 0x80370103; the older family has its number. */
+static void unknown_code_of_a_known_number_is_judged_by_it(void **state)
+{
+    int known;
+    char *text = explained((hcs_result) 0x80370103u, &known);
+
+    (void) state;
+    assert_false(known);
+    assert_non_null(strstr(text, "not in the table"));
+    assert_non_null(strstr(text, "class       pending\n"));
+    assert_non_null(strstr(text, "try again   yes"));
+    assert_non_null(strstr(text, "judged by   its number"));
     free(text);
 }
 
@@ -147,6 +165,7 @@ int main(void)
         cmocka_unit_test(known_code_is_explained),
         cmocka_unit_test(older_family_is_explained_by_its_twin),
         cmocka_unit_test(unknown_code_is_told_as_unknown),
+        cmocka_unit_test(unknown_code_of_a_known_number_is_judged_by_it),
         cmocka_unit_test(success_is_no_failure),
     };
 
