@@ -15,7 +15,7 @@ from history import end_of
 
 PATIENCE = 60  # seconds without an answer after which something hangs
 GONE = {"HCS_E_SYSTEM_NOT_FOUND", "HCS_E_SYSTEM_ALREADY_STOPPED"}
-SIGNALS = (1, 3, 6, 9, 10, 11, 12, 14, 15)
+SIGNALS = (1, 6, 9, 10, 11, 12, 14, 15)  # not 3: the shell of busybox ignores it
 
 
 class Lost(Exception):
