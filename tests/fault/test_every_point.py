@@ -145,7 +145,9 @@ def kill_at_point(service, stage, scenario, n):
         pass
     if reply is not None and tracer.poll() is None:
         tracer.send_signal(signal.SIGTERM)
-    out, err = tracer.communicate(timeout=60)
+    out = tracer.stdout.readline()
+    err = tracer.stderr.read()
+    tracer.wait(60)
     if out.startswith("counted"):
         return 0
     assert out.startswith("killed"), out + err
