@@ -76,7 +76,7 @@ class Killer:
             time.sleep(self.rng.expovariate(1 / 0.3))  # a random moment is what is tested
             if self.rng.random() < 0.2:
                 self.besides.disturb(self.service, self.rng)
-            if self.rng.random() < 0.12:
+            if self.rng.random() < 0.15:
                 self.kill_keeper()
             else:
                 self.kill_hcsd()
@@ -205,7 +205,7 @@ def torture(service, document, with_memory, besides):
         churn.errors += left_behind(service)
     log = service.events()
     for r in readers:
-        r.finish(log[-1]["sequence"], 30)
+        r.finish(log[-1]["sequence"] if log else 0, 30)
     wrong = churn.errors + [r.error for r in readers if r.error]
     wrong += history.check_all(log, {r.name_: r.history for r in readers}, churn.systems)
     return wrong, killer, table(churn, killer, readers, log)
