@@ -127,7 +127,7 @@ class WildClock:
         self.times = 0
 
     def disturb(self, service, rng):
-        service.env.update(LD_PRELOAD=self.library, FAKETIME=f"{rng.randrange(-400, 400)}d", FAKETIME_DONT_FAKE_MONOTONIC="1",
+        service.env.update(LD_PRELOAD=self.library, FAKETIME=f"{rng.randrange(-400, 400):+d}d", FAKETIME_DONT_FAKE_MONOTONIC="1",
                            FAKETIME_DONT_RESET="1")
         self.times += 1
 
