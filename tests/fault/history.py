@@ -83,11 +83,9 @@ def check_life(system, events):
     not know whether it ended a process itself), `runs` how many processes at least were seen to run."""
     id = system.id
     wrong = check_order(id, events)
-    ended = 0
     for e in events:
         if e["name"] != "ProcessExited":
             continue
-        ended += 1
         end = end_of(e["exit"])
         allowed = set(system.ends)
         if system.disturbed or system.unsure:
@@ -99,13 +97,19 @@ def check_life(system, events):
                 wrong.append(f"{id}: the end of process {e['processId']} is unknown, and no reason is given")
         elif end not in allowed:
             wrong.append(f"{id}: process {e['processId']} ended with {end}, and it can only have been {sorted(allowed)}")
-    if ended < system.runs:
-        wrong.append(f"{id}: {system.runs} processes ran, {ended} ends are told")
-    answered = [a for a in system.answers]
+    return wrong
+
+
+def check_answers(system, events):
+    """What clients were told of a system, in all its lives: a system may be created anew when its first life ended before
+    the lost answer to its creation was asked for again."""
     told = [end_of(e["exit"]) for e in events if e["name"] == "ProcessExited"]
-    for a in answered:
-        if a not in told:
-            wrong.append(f"{id}: a wait was answered with {a}, and the log says {told}")
+    wrong = []
+    if len(told) < system.runs:
+        wrong.append(f"{system.id}: {system.runs} processes ran, {len(told)} ends are told")
+    for answer in system.answers:
+        if answer not in told:
+            wrong.append(f"{system.id}: a wait was answered with {answer}, and the log says {told}")
     return wrong
 
 
@@ -129,4 +133,5 @@ def check_all(log, histories, systems):
             wrong.append(f"{s.id}: was created and is not in the log")
         if n > 1 and not s.unsure and not s.disturbed:
             wrong.append(f"{s.id}: {n} lives")
+        wrong += check_answers(s, [e for e in log if e["system"]["id"] == s.id])
     return wrong
