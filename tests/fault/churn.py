@@ -185,7 +185,7 @@ class Worker:
         try:
             self.client.until_answered(system.finish, {"id": system.id})
         except CallFailed as e:
-            if e.name not in GONE:
+            if e.name not in GONE and not system.disturbed:
                 raise
         try:
             self.client.until_answered("WaitSystem", {"id": system.id})

@@ -21,7 +21,7 @@ import pytest
 
 import history
 from churn import Churn
-from conftest import Service, wait_for
+from conftest import HCSD, Service, wait_for
 from readers import Reader
 
 SECONDS = float(os.environ.get("HCS_TORTURE_SECONDS", "20"))
@@ -43,7 +43,7 @@ def keepers(service):
 class Killer:
     def __init__(self, service, churn, rng, besides):
         self.service, self.churn, self.rng, self.besides = service, churn, rng, besides
-        self.hcsd = self.keeper = 0
+        self.hcsd = self.keeper = self.replaced = 0
         self.slowest = 0.0
 
     def kill_hcsd(self):
@@ -57,6 +57,15 @@ class Killer:
         self.service.start()
         self.slowest = max(self.slowest, time.monotonic() - begin)
         self.hcsd += 1
+
+    def replace_hcsd(self):
+        old = self.service.process
+        self.service.process = subprocess.Popen([HCSD, "--socket", str(self.service.socket), "--replace"], env=self.service.env,
+                                                stdin=subprocess.DEVNULL, stdout=self.service.log, stderr=self.service.log)
+        assert old.wait(30) == 0, self.service.read_log()
+        wait_for(lambda: self.service.answers() or self.service.process.poll() is not None, "the new hcsd answers")
+        assert self.service.process.poll() is None, self.service.read_log()
+        self.replaced += 1
 
     def kill_keeper(self):
         found = keepers(self.service)
@@ -76,8 +85,11 @@ class Killer:
             time.sleep(self.rng.expovariate(1 / 0.3))  # a random moment is what is tested
             if self.rng.random() < 0.2:
                 self.besides.disturb(self.service, self.rng)
-            if self.rng.random() < 0.15:
+            what = self.rng.random()
+            if what < 0.15:
                 self.kill_keeper()
+            elif what < 0.25:
+                self.replace_hcsd()
             else:
                 self.kill_hcsd()
 
@@ -167,7 +179,7 @@ def table(churn, killer, readers, log):
     ways = collections.Counter(s.way for s in churn.systems)
     ends = collections.Counter(history.end_of(e["exit"])[0] for e in log if e["name"] == "ProcessExited")
     rows = [
-        ("seed", SEED), ("hcsd killed", killer.hcsd), ("keepers killed", killer.keeper),
+        ("seed", SEED), ("hcsd killed", killer.hcsd), ("hcsd replaced", killer.replaced), ("keepers killed", killer.keeper),
         (killer.besides.name, killer.besides.times), ("slowest start of hcsd", f"{killer.slowest:.2f} s"),
         ("systems", len(churn.systems)), *((f"  {way}", n) for way, n in sorted(ways.items())), ("events", len(log)),
         *((f"  ends by {how}", n) for how, n in sorted(ends.items())),
