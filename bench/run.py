@@ -5,7 +5,7 @@ Cycle:   `hcs run -- true` against the same runtime called bare for the same wor
 Latency: from the exit of a process to hcs_stream_next() returning the durable event.
 Rate:    events a second through the durable log and the socket, live and read again.
 Log:     with a million events in it: durable events a second, from the start of hcsd to its first answer, all read again.
-Memory:  hcsd resident, idle and with 1, 100 and 1000 fake systems.
+Crowd:   hcsd resident, idle and with up to 10,000 fake systems; with these, the times to list them and to subscribe to one.
 
 Nothing here decides a test.  Figures of one machine differ from another's; the ratios are what to look at."""
 import json
@@ -54,6 +54,44 @@ class Service:
     def end(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait()
+
+
+class Wire:
+    def __init__(self, path):
+        self.s = socket.socket(socket.AF_UNIX)
+        self.s.connect(str(path))
+        self.rest = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.s.close()
+
+    def call(self, method, more=False, **parameters):
+        message = {"method": f"org.libhcs.ComputeService.{method}", "parameters": parameters, "more": more}
+        self.s.sendall(json.dumps(message).encode() + b"\0")
+        pieces = [self.rest]
+        while b"\0" not in pieces[-1]:
+            pieces.append(self.s.recv(1 << 20))
+            if not pieces[-1]:
+                raise ConnectionError(f"{method}: the service closed the connection")
+        answer, self.rest = b"".join(pieces).split(b"\0", 1)
+        answer = json.loads(answer)
+        if "error" in answer:
+            raise RuntimeError(f"{method}: {answer}")
+        return answer["parameters"]
+
+
+def subscribe(service, id):
+    with Wire(service.socket) as wire:
+        wire.call("Subscribe", more=True, systemId=id)
+
+
+def timed_call(call):
+    begin = time.monotonic()
+    call()
+    return time.monotonic() - begin
 
 
 def quantiles(values):
@@ -172,6 +210,24 @@ def hide_unified():
                               sys.executable, *sys.argv])
 
 
+def crowd():
+    fake = Service("memory", "--driver", "fake")
+    document = '{"SchemaVersion":{"Major":2,"Minor":1},"Container":{"Storage":{"Path":"/"}}}'
+    made = 0
+    with Wire(fake.socket) as wire:
+        for n in (0, 1, 100, 1000, 10000):
+            while made < n:
+                made += 1
+                wire.call("CreateSystem", id=f"memory-{made}", document=document)
+            print(f"hcsd resident with {n:5} fake systems: {fake.resident_kb()} kB")
+        lists = [timed_call(lambda: wire.call("ListSystems")) for _ in range(20)]
+    print(f"list of {made} systems: {text(quantiles(lists))}")
+    print(f"subscribing to one of {made} systems, connection and first answer: "
+          f"{text(quantiles([timed_call(lambda: subscribe(fake, f'memory-{made}')) for _ in range(200)]))}")
+    fake.end()
+
+
+
 def main():
     hide_unified()
     print(f"# {os.cpu_count()} processors, kernel {os.uname().release}; {rounds} rounds")
@@ -199,17 +255,7 @@ def main():
     fake.end()
 
     log_of_a_million()
-
-    fake = Service("memory", "--driver", "fake")
-    document = root / "document.json"
-    document.write_text('{"SchemaVersion":{"Major":2,"Minor":1},"Container":{"Storage":{"Path":"/"}}}')
-    made = 0
-    for n in (0, 1, 100, 1000):
-        while made < n:
-            made += 1
-            fake.hcs("create", document, "--id", f"memory-{made}")
-        print(f"hcsd resident with {n:4} fake systems: {fake.resident_kb()} kB")
-    fake.end()
+    crowd()
 
 
 try:
