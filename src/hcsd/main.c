@@ -405,8 +405,8 @@ struct parts {
     struct driver *plain;
     char *state_dir;
     char *run_dir;
-    char *runtime_dir; /* what the runtime knows of containers: it lives and dies with them, and must not
-                        * depend on the disk of the event log */
+    char *runtime_dir; /* what the runtime knows of containers: it lives and dies with them, and
+                        * must not depend on the disk of the event log */
     char *keeper;
     char *default_socket;
     int run_dir_lock;

@@ -63,7 +63,7 @@ class Reader(threading.Thread):
             self.take(message["parameters"])
             if left:
                 left -= 1
-            if self.manner == "sleeps" and self.rng.random() < 0.02:
+            if self.manner == "sleeps" and self.target is None and self.rng.random() < 0.02:
                 time.sleep(self.rng.random())
 
     def take(self, parameters):

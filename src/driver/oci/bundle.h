@@ -64,8 +64,8 @@ struct bundle_names {
  * stays as it was. */
 #define BUNDLE_INIT "/dev/.hcs-init"
 
-/* The runtime's name for a system, and that of its control groups: "ID.INCARNATION.SERVICE", so that
- * one incarnation never meets the remains of another, nor one service of this machine those of
+/* The runtime's name for a system, and that of its control groups: "ID.INCARNATION.SERVICE", so
+ * that one incarnation never meets the remains of another, nor one service of this machine those of
  * another one. */
 void bundle_name(const char *id, uint64_t incarnation, uint32_t service, char out[BUNDLE_NAME_MAX]);
 

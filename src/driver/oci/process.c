@@ -336,7 +336,8 @@ static void process_end(struct container *c, struct process *p, uint32_t wait_st
         tell_process_exit(c, p, &report);
         return;
     }
-    channel_ack(c->channel, p->number);
+    if (c->channel) /* from a record of a keeper that is gone: nobody waits for this */
+        channel_ack(c->channel, p->number);
     process_end_unseen(c, p);
 }
 

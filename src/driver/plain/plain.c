@@ -259,7 +259,7 @@ static void on_exited(void *owner, const struct channel_exit *end)
     p = process_find_or_tell(ps, end->number, end->pid);
     if (p)
         tell_exited(ps, p, &report);
-    else if (ps->adopting)
+    else if (ps->adopting && ps->channel)
         channel_ack(ps->channel, end->number);
     end_if_over(ps);
 }
