@@ -2,8 +2,8 @@
  *
  *     kill_at PID N
  *
- * "ready" on stdout: counting.  Then "killed N NUMBER" with the number of the system call, and it is over; or after a
- * SIGTERM "counted M", and the process goes on untouched.  N 0 only counts. */
+ * "ready" on stdout: counting.  Then "killed N NUMBER" with the number of the system call, and it
+ * is over; or after a SIGTERM "counted M", and the process goes on untouched.  N 0 only counts. */
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
