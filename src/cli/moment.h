@@ -18,7 +18,7 @@
 int moment_parse(const char *text, uint64_t now_ns, uint64_t *out, char problem[OPTION_PROBLEM]);
 
 /* RFC 3339 in UTC with all nine digits.  Returns @buffer. */
-#define MOMENT_SIZE 48
+#define MOMENT_SIZE 96
 char *moment_format(uint64_t ns, char buffer[MOMENT_SIZE]);
 
 #endif

@@ -268,11 +268,13 @@ def test_no_hole_and_no_duplicate_over_kills(place):
                 target = len(readers[0].seen) + chance.randrange(1, 40)
                 wait_for(lambda: len(readers[0].seen) >= target, f"events go on after {i} kills")
                 kill_and_restart(s, "--driver", "fake")
+        wait_for(lambda: not s.list(), "every system has ended, so that nothing more is told")
         everything = s.events()
         last = everything[-1]["sequence"]
         wanted = [e["sequence"] for e in everything if e["name"] in ("ProcessExited", "SystemExited")]
         for r in readers:
             wait_for(lambda: r.sequences()[-1:] == [last], "the reader has everything")
+            wait_for(lambda: r.names().count("ServiceDisconnect") == r.names().count("ServiceReconnected"), "it is back")
         wait_for(lambda: exits.sequences()[-1:] == wanted[-1:], "the reader has every exit")
     for r in readers:
         check_dense(r, last)
