@@ -130,8 +130,7 @@ static void list_living(struct listing *l, int snapshot)
         hcs_event_system view;
 
         system_view(s, &view);
-        if (system_find_readable(l->engine, s->id, s->incarnation) &&
-            !(snapshot && s->first_sequence == 0) &&
+        if (system_is_readable(s) && !(snapshot && s->first_sequence == 0) &&
             doc_query_matches(l->query, view.id, view.type, view.owner))
             json_array_append_new(l->list, living_properties(s, 0));
     }

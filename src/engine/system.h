@@ -11,6 +11,7 @@
 struct engine {
     struct engine_options options;
     struct list systems;          /* struct system, oldest first */
+    void *by_id;                  /* tsearch(3): those, by id */
     struct list clients;          /* struct sub_client: who reads */
     struct list answers;          /* struct call: to be answered after the next commit */
     struct list exited_processes; /* struct process, settling: their exits become durable with the
@@ -51,6 +52,7 @@ struct job {
 struct system {
     struct list link;
     struct list settling;
+    struct system *same_id; /* another one, which is being cleaned up */
     struct engine *engine;
     struct driver *driver;
     struct driver_system at_driver;
@@ -103,7 +105,7 @@ struct system *system_new(struct engine *e, const char *id, uint64_t incarnation
 void system_bind(struct system *s);
 void system_clean(struct system *s);
 void system_end(struct system *s, const hcs_exit *report);
-struct system *system_find(struct engine *e, const char *id, uint64_t incarnation);
+int system_is_readable(const struct system *s);
 struct system *system_find_readable(struct engine *e, const char *id, uint64_t incarnation);
 struct system *system_find_living(struct engine *e, struct call *call, const char *id,
                                   uint64_t incarnation);
@@ -118,6 +120,11 @@ void system_free(struct system *s);
 struct job *job_begin(struct system *s, enum happening want, struct call *call_opt);
 struct job *job_find(struct system *s, uint64_t number);
 void job_end(struct job *job);
+
+/* system_index.c: systems by id; with @incarnation 0 the newest of that id. */
+_must_use_ hcs_result system_index_add(struct system *s);
+void system_index_remove(struct system *s); /* also of one that was not added */
+struct system *system_find(struct engine *e, const char *id, uint64_t incarnation);
 
 /* adopt.c */
 void adopt_done(struct system *s, struct job *job, hcs_result result, const hcs_error *err);

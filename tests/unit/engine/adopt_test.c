@@ -569,6 +569,34 @@ static void a_clean_up_that_was_not_finished_is(void **state)
     assert_int_equal(told(p).n, 3);
 }
 
+/* An hcsd could not remove the directory of a system that had ended, and went on. */
+static void what_is_left_of_one_does_not_hide_a_later_one_of_its_id(void **state)
+{
+    struct place *p = *state;
+    struct answer_of *a;
+    char path[160];
+
+    run_system(p, "b");
+    run_system(p, "a");
+    snprintf(path, sizeof path, "%s/a.1", p->run_dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    again(p);
+    assert_int_equal(script.n, 3);
+    for (size_t i = 0; i < 3; i++)
+        done(&script.asked[i], script.asked[i].adopt);
+    a = ask();
+    engine_open(p->engine, &a->call, "a");
+    assert_int_equal(a->incarnation, 2);
+    for (size_t i = 0; i < 3; i++)
+        if (script.asked[i].is_leftover)
+            done(&script.asked[i], script.asked[i].clean);
+    a = ask();
+    engine_open(p->engine, &a->call, "a");
+    assert_int_equal(a->incarnation, 2);
+    assert_int_equal(engine_busy(p->engine), 2);
+    assert_int_equal(run_dirs(p), 2);
+}
+
 static void after_a_restart_of_the_host_all_have_ended(void **state)
 {
     struct place *p = *state;
@@ -666,6 +694,7 @@ int main(void)
         AT_PLACE(what_a_slow_one_has_to_tell_comes_later),
         AT_PLACE(a_creation_that_was_not_told_is_cleaned_up),
         AT_PLACE(a_clean_up_that_was_not_finished_is),
+        AT_PLACE(what_is_left_of_one_does_not_hide_a_later_one_of_its_id),
         AT_PLACE(after_a_restart_of_the_host_all_have_ended),
         AT_PLACE(a_system_without_a_driver_stays_for_an_hcsd_that_has_one),
         AT_PLACE(directories_of_another_form_are_left_alone),
