@@ -149,7 +149,7 @@ void engine_list(struct engine *e, struct call *call, const char *query_opt, int
     listing.list = json_array();
     /* the states are those after all that was appended, so all of it must have its position */
     if (r >= 0 && snapshot)
-        r = evlog_commit(log, &err);
+        r = engine_commit(e, &err);
     if (r >= 0)
         r = evlog_list_ended(log, on_list_ended, &listing, &err);
     if (r < 0) {

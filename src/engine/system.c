@@ -119,6 +119,10 @@ hcs_result system_step(struct system *s, enum happening what, hcs_error *err)
         s->first_sequence = sequence;
         begin_life(s);
     }
+    if (step.event == HCS_EVENT_SYSTEM_CREATED || step.event == HCS_EVENT_SYSTEM_STARTED) {
+        list_remove(&s->writing);
+        list_append(&s->engine->unwritten, &s->writing);
+    }
     return HCS_OK;
 }
 
@@ -171,6 +175,7 @@ void system_free(struct system *s)
     system_index_remove(s);
     list_remove(&s->link);
     list_remove(&s->settling);
+    list_remove(&s->writing);
     s->engine->n_systems--;
     evlog_slot_drop(s->exit_slot);
     doc_system_drop(s->doc);
@@ -402,6 +407,7 @@ static const struct driver_events driver_events = {
 void system_settle(struct system *s)
 {
     s->ended_durably = 1;
+    system_file_remove(s);
     system_ops(s)->settled(s->driver, &s->at_driver, 0);
     system_clean(s);
 }
@@ -498,6 +504,7 @@ struct system *system_new(struct engine *e, const char *id, uint64_t incarnation
     snprintf(s->id, sizeof s->id, "%s", id);
     s->incarnation = incarnation;
     list_init(&s->settling);
+    list_init(&s->writing);
     list_init(&s->jobs);
     list_init(&s->processes);
     list_init(&s->waiters);
@@ -772,12 +779,14 @@ void engine_forget(struct engine *e, struct call *call, const char *id, uint64_t
         return;
     }
     /* its record must be there to be removed */
-    if (s && !s->ended_durably && evlog_commit(e->options.log, &err) < 0) {
+    if (s && !s->ended_durably && engine_commit(e, &err) < 0) {
         call_fail_now(call, err.code, &err);
         return;
     }
     if (!recall(e, call, id, incarnation))
         return;
+    if (s) /* else the next hcsd would take it for one that the log has lost */
+        system_file_remove(s);
     if (evlog_forget_ended(e->options.log, call->incarnation, &err) < 0) {
         call_fail_now(call, err.code, &err);
         return;
