@@ -224,6 +224,7 @@ static int set_up(void **state)
 {
     struct place *p = calloc(1, sizeof *p);
 
+    there_before_answers = NULL;
     strcpy(p->dir, "/tmp/hcs-adopt-XXXXXX");
     assert_non_null(mkdtemp(p->dir));
     snprintf(p->path, sizeof p->path, "%s/events.db", p->dir);
