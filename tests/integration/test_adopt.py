@@ -465,12 +465,13 @@ def test_a_killed_keeper_is_noticed_by_an_hcsd_that_is_not_its_parent(at):
     assert at.ends("a")[program.pid]["how"] == "unknown"
 
 
-def test_both_killed_what_was_recorded_is_true_and_the_rest_unknown(at):
+def both_killed(at, end):
+    """A program whose exit the keeper could record before it was killed, too, and one that ran; and the end of all that."""
     at.run("a")
     stays, waits = at.spawn("a", STAYS), at.spawn("a", WAITS)
     stays.said("up")
     waits.said("up")
-    at.end()
+    end()
     waits.tell()
     wait_for(lambda: list(at.systems.glob("a.*/exit.*")), "the keeper has recorded the exit")
     os.kill(at.keepers()[0], signal.SIGKILL)
@@ -478,6 +479,11 @@ def test_both_killed_what_was_recorded_is_true_and_the_rest_unknown(at):
     at.start()
     end = at.end_of("a")
     assert end["how"] == "unknown" and "keeper" in end["reason"], end
+    return stays, waits, end
+
+
+def test_both_killed_what_was_recorded_is_true_and_the_rest_unknown(at):
+    stays, waits, end = both_killed(at, at.end)
     assert at.ends("a")[waits.pid] == {"how": "code", "code": 5}
     assert at.ends("a")[stays.pid]["how"] == "unknown"
     stays.ends()  # nobody of the system is left
@@ -596,18 +602,7 @@ def test_a_log_that_is_lost_loses_no_system_and_no_exit(at, loss):
 
 
 def test_without_log_and_keeper_the_end_is_unknown_and_what_was_recorded_true(at):
-    at.run("a")
-    stays, waits = at.spawn("a", STAYS), at.spawn("a", WAITS)
-    stays.said("up")
-    waits.said("up")
-    lose_log(at, "removed")
-    waits.tell()
-    wait_for(lambda: list(at.systems.glob("a.*/exit.*")), "the keeper has recorded the exit")
-    os.kill(at.keepers()[0], signal.SIGKILL)
-    wait_for(lambda: not at.keepers(), "the keeper is dead")
-    at.start()
-    end = at.end_of("a")
-    assert end["how"] == "unknown" and "keeper" in end["reason"], end
+    stays, waits, _ = both_killed(at, lambda: lose_log(at, "removed"))
     assert at.ends("a") == {waits.pid: {"how": "code", "code": 5}}
     stays.ends()  # nobody of the system is left
     at.nothing_is_left()
