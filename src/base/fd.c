@@ -105,15 +105,15 @@ static int write_all(int fd, const char *bytes, size_t n)
 
 /* The data has to be on the disk before its name is: else a crash of the machine between the two
  * leaves an empty file under the final name. */
-static int write_and_sync(int fd, const void *bytes, size_t n, int mode)
+static int write_new(int fd, const void *bytes, size_t n, int mode, int is_synced)
 {
     if (fchmod(fd, (mode_t) mode) < 0 || write_all(fd, bytes, n) < 0)
         return -1;
-    return fsync(fd);
+    return is_synced ? fsync(fd) : 0;
 }
 
-hcs_result file_write_atomic(const char *path, const void *bytes, size_t n, int mode,
-                             hcs_error *err)
+static hcs_result write_by_rename(const char *path, const void *bytes, size_t n, int mode,
+                                  int is_synced, hcs_error *err)
 {
     _cleanup_(free_drop) char *temporary = NULL;
     _cleanup_(fd_drop) int fd = -1;
@@ -129,11 +129,23 @@ hcs_result file_write_atomic(const char *path, const void *bytes, size_t n, int 
     if (fd < 0)
         return fail_os(err, result_from_errno(errno), errno, "file.write", "create '%s'",
                        temporary);
-    if (write_and_sync(fd, bytes, n, mode) == 0 && rename(temporary, path) == 0)
+    if (write_new(fd, bytes, n, mode, is_synced) == 0 && rename(temporary, path) == 0)
         return HCS_OK;
     os = errno;
     unlink(temporary);
     return fail_os(err, result_from_errno(os), os, "file.write", "write '%s'", path);
+}
+
+hcs_result file_write_atomic(const char *path, const void *bytes, size_t n, int mode,
+                             hcs_error *err)
+{
+    return write_by_rename(path, bytes, n, mode, 1, err);
+}
+
+hcs_result file_write_unsynced(const char *path, const void *bytes, size_t n, int mode,
+                               hcs_error *err)
+{
+    return write_by_rename(path, bytes, n, mode, 0, err);
 }
 
 static hcs_result make_one(const char *path, int mode, hcs_error *err)

@@ -23,6 +23,10 @@ _must_use_ hcs_result file_read(const char *path, size_t ceiling, char **out,
 _must_use_ hcs_result file_write_atomic(const char *path, const void *bytes, size_t n, int mode,
                                         hcs_error *err);
 
+/* The same for what is worth nothing after a crash of the machine: it is not synced. */
+_must_use_ hcs_result file_write_unsynced(const char *path, const void *bytes, size_t n, int mode,
+                                          hcs_error *err);
+
 /* Like mkdir -p, for an absolute path; existing directories are fine. */
 _must_use_ hcs_result dir_make(const char *path, int mode, hcs_error *err);
 

@@ -57,7 +57,8 @@ struct driver_system {
     uint64_t incarnation;
     const struct doc_system *doc; /* NULL for one that is adopted only to be cleaned */
     const char *run_dir; /* absolute; private to this system; exists, mode 0700; empty before a
-                          * create; the engine removes it after `clean` */
+                          * create; the engine removes it after `clean`; in it the name `system`,
+                          * alone or with a dot and more, is the engine's */
     const struct driver_events *tell;
     void *data; /* the driver's own */
 };

@@ -29,11 +29,15 @@ struct left {
     char *document;
     char *boot_id;
     int is_plain;
+    const char *unseen_opt; /* why it is of no use to look for it */
+    int is_rescued;         /* its file says this, and the log knew nothing */
 };
 
 struct lefts {
-    struct list all; /* struct left */
+    struct list all; /* struct left, by incarnation */
     int lacks_memory;
+    int are_rescued;        /* those that are collected now */
+    const char *unseen_opt; /* why */
 };
 
 struct processes {
@@ -54,6 +58,17 @@ static void left_drop(struct left *l)
     free(l);
 }
 
+/* The one that the next of that incarnation comes before. */
+static struct list *place_of(struct lefts *lefts, uint64_t incarnation)
+{
+    struct list *n = lefts->all.next;
+
+    while (n != &lefts->all &&
+           container_of(n, struct left, link)->living.system.incarnation < incarnation)
+        n = n->next;
+    return n;
+}
+
 static void collect(void *context, const struct evlog_living *living)
 {
     struct lefts *lefts = context;
@@ -70,12 +85,15 @@ static void collect(void *context, const struct evlog_living *living)
     l->document = strdup(living->document);
     l->boot_id = strdup(living->boot_id);
     l->is_plain = strcmp(living->system.isolation, "none") == 0;
+    l->unseen_opt = lefts->unseen_opt;
+    l->is_rescued = lefts->are_rescued;
     if (!l->id || !l->owner || !l->document || !l->boot_id) {
         left_drop(l);
         lefts->lacks_memory = 1;
         return;
     }
-    list_append(&lefts->all, &l->link);
+    list_append(l->is_rescued ? place_of(lefts, living->system.incarnation) : &lefts->all,
+                &l->link);
 }
 
 static void collect_process(void *context, const struct evlog_process *process)
@@ -158,6 +176,12 @@ void adopt_done(struct system *s, struct job *job, hcs_result result, const hcs_
     else if (result < 0)
         log_line(LOG_LINE_WARNING, "system '%s' (%" PRIu64 ") cannot be adopted: %s", s->id,
                  s->incarnation, err ? err->text : "");
+    else if (s->state != STATE_STOPPED && s->is_rescued)
+        log_line(LOG_LINE_WARNING,
+                 "system '%s' (%" PRIu64 ") adopted without the event log, which did not know it: "
+                 "%s, %u processes; told again: its creation, %s%u processes",
+                 s->id, s->incarnation, state_name(s->state), processes_running(s),
+                 s->started_ns ? "its start, " : "", s->n_found);
     else if (s->state != STATE_STOPPED)
         log_line(LOG_LINE_NOTICE,
                  "system '%s' (%" PRIu64 ") adopted: %s, %u processes; %u started and %u ended "
@@ -193,17 +217,34 @@ static hcs_result stand_in_document(const char *owner, struct doc_system **out, 
                 : fail(err, HCS_E_OUTOFMEMORY, "engine.adopt", "no memory for a document");
 }
 
-/* Make a system of what the log knows, and have its driver look for it. */
+/* Where the log says that it stands, or its file. */
+static void resume(struct system *s, const struct left *l)
+{
+    s->started_ns = l->living.started_ns;
+    s->is_rescued = l->is_rescued;
+    if (!l->is_rescued) {
+        s->first_sequence = l->living.first_sequence ? l->living.first_sequence : 1;
+        s->state = s->started_ns ? STATE_RUNNING : STATE_CREATED;
+        return;
+    }
+    (void) system_step(s, HAPPENED_CREATED, NULL); /* this log has to be told */
+    if (s->started_ns) {
+        (void) system_step(s, WANT_START, NULL);
+        (void) system_step(s, HAPPENED_STARTED, NULL);
+    }
+}
+
+/* Make a system of what is known, and have its driver look for it. */
 static hcs_result adopt(struct engine *e, const struct left *l, struct driver *driver,
                         struct processes *processes, hcs_error *err)
 {
     _cleanup_(doc_system_dropp) struct doc_system *doc = NULL;
     struct driver_known known = { processes->at, processes->n };
-    const char *unseen = NULL;
+    const char *unseen = l->unseen_opt;
     struct system *s;
     hcs_result r = HCS_OK;
 
-    if (*l->boot_id && strcmp(l->boot_id, e->boot_id) != 0)
+    if (!unseen && *l->boot_id && strcmp(l->boot_id, e->boot_id) != 0)
         unseen = "the host was restarted";
     if (doc_system_parse(l->document, &doc, err) < 0) {
         if (!unseen)
@@ -215,14 +256,12 @@ static hcs_result adopt(struct engine *e, const struct left *l, struct driver *d
     s = system_new(e, l->id, l->living.system.incarnation, &doc, driver, err);
     if (!s)
         return HCS_E_OUTOFMEMORY;
-    s->first_sequence = l->living.first_sequence ? l->living.first_sequence : 1;
-    s->started_ns = l->living.started_ns;
-    s->state = s->started_ns ? STATE_RUNNING : STATE_CREATED;
     r = restore_processes(s, processes, err);
     if (r < 0) {
         system_free(s);
         return r;
     }
+    resume(s, l);
     need_run_dir(s);
     system_bind(s);
     s->unseen = unseen;
@@ -257,7 +296,7 @@ static void adopt_left(struct engine *e, const struct left *l)
     free(processes.settled);
 }
 
-/* ---- what is in no row: the end of it, or its beginning, was not finished ---- */
+/* ---- what is in no row: its end, or its beginning, was not finished; or the log was lost ---- */
 
 /* "ID.INCARNATION" */
 static int parse_run_dir(const char *name, char id[static 129], uint64_t *out_incarnation)
@@ -295,15 +334,13 @@ static void on_ended_isolation(void *context, const struct evlog_ended *ended)
 }
 
 /* It was being created, and nobody was told of it; or it has ended, and that is told already. */
-static void clean_left(struct engine *e, const char *id, uint64_t incarnation)
+static void clean_left(struct engine *e, const char *id, uint64_t incarnation, int is_plain,
+                       int was_there)
 {
-    int is_plain = 0, was_there;
     hcs_error err = HCS_ERROR_INIT;
     struct driver *driver;
     struct system *s;
 
-    was_there =
-        evlog_find_ended(e->options.log, id, incarnation, on_ended_isolation, &is_plain, &err) > 0;
     /* the driver of containers removes all that the other one could leave */
     driver = driver_of(e, is_plain);
     if (!driver)
@@ -319,11 +356,63 @@ static void clean_left(struct engine *e, const char *id, uint64_t incarnation)
     s->state = STATE_STOPPED;
     s->ended_durably = 1;
     s->forgotten = 1;
+    system_file_remove(s); /* its row may be forgotten before it is cleaned up */
     system_bind(s);
     ask_driver(s, NULL);
 }
 
-static void clean_all_left(struct engine *e, const struct list *living)
+/* A file that cannot be read: that it lived is known from its name, and so is that it must end. */
+static void collect_unreadable(struct lefts *lefts, const char *id, uint64_t incarnation,
+                               int is_plain)
+{
+    struct evlog_living living = {
+        .system = { .id = id,
+                    .incarnation = incarnation,
+                    .owner = "",
+                    .type = "Container",
+                    .isolation = is_plain ? "none" : "namespaces" },
+        .document = "",
+        .boot_id = "",
+    };
+
+    lefts->unseen_opt = "the event log has lost it, and its file cannot be read";
+    collect(lefts, &living);
+    lefts->unseen_opt = NULL;
+}
+
+/* The log may have been lost: what its file says of it.  0: it has none. */
+static int rescue(struct engine *e, struct lefts *lefts, const char *id, uint64_t incarnation)
+{
+    hcs_error err = HCS_ERROR_INIT;
+    hcs_result r;
+
+    lefts->are_rescued = 1;
+    r = system_file_read(e, id, incarnation, collect, lefts, &err);
+    if (r < 0) {
+        log_line(LOG_LINE_ERROR, "system '%s' (%" PRIu64 ") is not in the event log: %s", id,
+                 incarnation, err.text);
+        lefts->lacks_memory |= r == HCS_E_OUTOFMEMORY;
+        collect_unreadable(lefts, id, incarnation, driver_of(e, 0) == NULL);
+    }
+    lefts->are_rescued = 0;
+    return r != 0;
+}
+
+static void sort_out(struct engine *e, struct lefts *lefts, const char *id, uint64_t incarnation)
+{
+    int is_plain = 0;
+    hcs_error err = HCS_ERROR_INIT;
+    hcs_result r =
+        evlog_find_ended(e->options.log, id, incarnation, on_ended_isolation, &is_plain, &err);
+
+    if (r < 0)
+        log_line(LOG_LINE_ERROR, "whether system '%s' (%" PRIu64 ") has ended is not known: %s", id,
+                 incarnation, err.text);
+    if (r > 0 || !rescue(e, lefts, id, incarnation))
+        clean_left(e, id, incarnation, is_plain, r > 0);
+}
+
+static void sort_out_all(struct engine *e, struct lefts *lefts)
 {
     DIR *directory = opendir(e->options.run_dir);
     const struct dirent *entry;
@@ -338,10 +427,27 @@ static void clean_all_left(struct engine *e, const struct list *living)
         if (!parse_run_dir(entry->d_name, id, &incarnation))
             continue;
         evlog_skip_incarnations(e->options.log, incarnation);
-        if (!is_living(living, id, incarnation))
-            clean_left(e, id, incarnation);
+        if (!is_living(&lefts->all, id, incarnation))
+            sort_out(e, lefts, id, incarnation);
     }
     closedir(directory);
+}
+
+static void drop_all(struct lefts *lefts)
+{
+    list_for_each(&lefts->all, n) left_drop(container_of(n, struct left, link));
+}
+
+/* Damage that is found here is dealt with as everywhere: a new log, with what could be read. */
+static hcs_result list_living(struct engine *e, struct lefts *lefts, hcs_error *err)
+{
+    struct evlog *log = e->options.log;
+    hcs_result r = evlog_list_living(log, collect, lefts, err);
+
+    if (r >= 0)
+        return r;
+    drop_all(lefts);
+    return evlog_commit(log, err) < 0 ? r : evlog_list_living(log, collect, lefts, err);
 }
 
 hcs_result engine_adopt(struct engine *e, hcs_error *err)
@@ -350,19 +456,17 @@ hcs_result engine_adopt(struct engine *e, hcs_error *err)
     hcs_result r;
 
     list_init(&lefts.all);
-    r = evlog_list_living(e->options.log, collect, &lefts, err);
+    r = list_living(e, &lefts, err);
+    if (r >= 0 && !lefts.lacks_memory)
+        sort_out_all(e, &lefts);
     if (r >= 0 && lefts.lacks_memory) /* what is not known would be taken for a trace to remove */
         r = fail(err, HCS_E_OUTOFMEMORY, "engine.adopt", "no memory for the systems that are left");
-    if (r >= 0)
-        clean_all_left(e, &lefts.all);
     list_for_each(&lefts.all, n)
     {
-        struct left *l = container_of(n, struct left, link);
-
         if (r >= 0)
-            adopt_left(e, l);
-        left_drop(l);
+            adopt_left(e, container_of(n, struct left, link));
     }
+    drop_all(&lefts);
     return r;
 }
 

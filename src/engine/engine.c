@@ -173,6 +173,27 @@ static void answer_all(struct engine *e)
     }
 }
 
+/* Before anybody is told of them: what was told is to be found again without the log, too. */
+static void write_files(struct engine *e)
+{
+    while (!list_is_empty(&e->unwritten)) {
+        struct system *s = list_first(&e->unwritten, struct system, writing);
+
+        list_remove(&s->writing);
+        if (s->state != STATE_STOPPED) /* else its end is durable by now */
+            system_file_write(s);
+    }
+}
+
+hcs_result engine_commit(struct engine *e, hcs_error *err)
+{
+    hcs_result r = evlog_commit(e->options.log, err);
+
+    if (r >= 0)
+        write_files(e);
+    return r;
+}
+
 /* Commit; one that did not work is tried again when its time has come, not at each turn. */
 static int is_committed(struct engine *e)
 {
@@ -181,7 +202,7 @@ static int is_committed(struct engine *e)
     if (e->log_is_stuck && !e->is_retry_due)
         return 0;
     e->is_retry_due = 0;
-    if (evlog_commit(e->options.log, &err) >= 0)
+    if (engine_commit(e, &err) >= 0)
         return 1;
     if (!e->log_is_stuck)
         log_line(LOG_LINE_CRITICAL, "events cannot be made durable and wait: %s", err.text);
@@ -280,6 +301,7 @@ hcs_result engine_new(const struct engine_options *options, struct engine **out,
     list_init(&e->answers);
     list_init(&e->exited_processes);
     list_init(&e->exited_systems);
+    list_init(&e->unwritten);
     evlog_on_renewal(e->options.log, on_renewed, e);
     r = add_sources(e);
     if (r < 0) {

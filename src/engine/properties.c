@@ -130,8 +130,7 @@ static void list_living(struct listing *l, int snapshot)
         hcs_event_system view;
 
         system_view(s, &view);
-        if (system_find_readable(l->engine, s->id, s->incarnation) &&
-            !(snapshot && s->first_sequence == 0) &&
+        if (system_is_readable(s) && !(snapshot && s->first_sequence == 0) &&
             doc_query_matches(l->query, view.id, view.type, view.owner))
             json_array_append_new(l->list, living_properties(s, 0));
     }
@@ -150,7 +149,7 @@ void engine_list(struct engine *e, struct call *call, const char *query_opt, int
     listing.list = json_array();
     /* the states are those after all that was appended, so all of it must have its position */
     if (r >= 0 && snapshot)
-        r = evlog_commit(log, &err);
+        r = engine_commit(e, &err);
     if (r >= 0)
         r = evlog_list_ended(log, on_list_ended, &listing, &err);
     if (r < 0) {

@@ -38,18 +38,6 @@ const struct driver_ops *system_ops(const struct system *s)
     return s->driver->ops;
 }
 
-struct system *system_find(struct engine *e, const char *id, uint64_t incarnation)
-{
-    list_for_each(&e->systems, n)
-    {
-        struct system *s = container_of(n, struct system, link);
-
-        if (strcmp(s->id, id) == 0 && (incarnation == 0 || incarnation == s->incarnation))
-            return s;
-    }
-    return NULL;
-}
-
 void system_view(const struct system *s, hcs_event_system *out)
 {
     *out = (hcs_event_system){
@@ -131,6 +119,10 @@ hcs_result system_step(struct system *s, enum happening what, hcs_error *err)
         s->first_sequence = sequence;
         begin_life(s);
     }
+    if (step.event == HCS_EVENT_SYSTEM_CREATED || step.event == HCS_EVENT_SYSTEM_STARTED) {
+        list_remove(&s->writing);
+        list_append(&s->engine->unwritten, &s->writing);
+    }
     return HCS_OK;
 }
 
@@ -180,8 +172,10 @@ void system_free(struct system *s)
     list_for_each(&s->jobs, m) job_end(container_of(m, struct job, link));
     if (s->at_driver.tell)
         system_ops(s)->forget(s->driver, &s->at_driver);
+    system_index_remove(s);
     list_remove(&s->link);
     list_remove(&s->settling);
+    list_remove(&s->writing);
     s->engine->n_systems--;
     evlog_slot_drop(s->exit_slot);
     doc_system_drop(s->doc);
@@ -413,6 +407,7 @@ static const struct driver_events driver_events = {
 void system_settle(struct system *s)
 {
     s->ended_durably = 1;
+    system_file_remove(s);
     system_ops(s)->settled(s->driver, &s->at_driver, 0);
     system_clean(s);
 }
@@ -509,6 +504,7 @@ struct system *system_new(struct engine *e, const char *id, uint64_t incarnation
     snprintf(s->id, sizeof s->id, "%s", id);
     s->incarnation = incarnation;
     list_init(&s->settling);
+    list_init(&s->writing);
     list_init(&s->jobs);
     list_init(&s->processes);
     list_init(&s->waiters);
@@ -517,7 +513,7 @@ struct system *system_new(struct engine *e, const char *id, uint64_t incarnation
     list_append(&e->systems, &s->link);
     e->n_systems++;
     s->exit_slot = evlog_reserve(EXIT_EVENT_ROOM + 6 * (s->doc ? strlen(s->doc->owner) : 0));
-    if (s->exit_slot && name_run_dir(s, err) >= 0)
+    if (s->exit_slot && system_index_add(s) >= 0 && name_run_dir(s, err) >= 0)
         return s;
     (void) fail(err, HCS_E_OUTOFMEMORY, "engine.create", "no memory for system '%s'", id);
     system_free(s);
@@ -616,13 +612,17 @@ void engine_create(struct engine *e, struct call *call, const char *id, const ch
 
 /* ---- verbs ---- */
 
-/* A system that is there for reading: not one whose creation failed and that is being cleaned up.
- */
+/* It is there for reading: not one whose creation failed and that is being cleaned up. */
+int system_is_readable(const struct system *s)
+{
+    return !s->forgotten && (s->state != STATE_STOPPED || s->first_sequence != 0);
+}
+
 struct system *system_find_readable(struct engine *e, const char *id, uint64_t incarnation)
 {
     struct system *s = system_find(e, id, incarnation);
 
-    return s && !s->forgotten && (s->state != STATE_STOPPED || s->first_sequence != 0) ? s : NULL;
+    return s && system_is_readable(s) ? s : NULL;
 }
 
 static void fill_from_ended(void *context, const struct evlog_ended *ended)
@@ -645,7 +645,7 @@ struct system *system_find_living(struct engine *e, struct call *call, const cha
     struct call seen;
     hcs_result r;
 
-    if (s && !s->forgotten && !(s->state == STATE_STOPPED && s->first_sequence == 0))
+    if (s && system_is_readable(s))
         return s;
     r = doc_check_id(id, &err);
     if (r >= 0) {
@@ -779,12 +779,14 @@ void engine_forget(struct engine *e, struct call *call, const char *id, uint64_t
         return;
     }
     /* its record must be there to be removed */
-    if (s && !s->ended_durably && evlog_commit(e->options.log, &err) < 0) {
+    if (s && !s->ended_durably && engine_commit(e, &err) < 0) {
         call_fail_now(call, err.code, &err);
         return;
     }
     if (!recall(e, call, id, incarnation))
         return;
+    if (s) /* else the next hcsd would take it for one that the log has lost */
+        system_file_remove(s);
     if (evlog_forget_ended(e->options.log, call->incarnation, &err) < 0) {
         call_fail_now(call, err.code, &err);
         return;

@@ -11,11 +11,13 @@
 struct engine {
     struct engine_options options;
     struct list systems;          /* struct system, oldest first */
+    void *by_id;                  /* tsearch(3): those, by id */
     struct list clients;          /* struct sub_client: who reads */
     struct list answers;          /* struct call: to be answered after the next commit */
     struct list exited_processes; /* struct process, settling: their exits become durable with the
                                      next commit */
     struct list exited_systems;
+    struct list unwritten;  /* struct system, writing: with the next commit their files are due */
     sd_event_source *turn;  /* the commit, after what was ready before it was dispatched */
     sd_event_source *retry; /* a commit that did not work is tried again */
     uint32_t n_systems;
@@ -51,6 +53,8 @@ struct job {
 struct system {
     struct list link;
     struct list settling;
+    struct list writing;    /* in the engine's list */
+    struct system *same_id; /* another one, which is being cleaned up */
     struct engine *engine;
     struct driver *driver;
     struct driver_system at_driver;
@@ -81,12 +85,15 @@ struct system {
     uint32_t *settled;    /* numbers of processes whose exits were durable before the adoption */
     size_t n_settled;
     int adopting;
+    int is_rescued;     /* by its file, for the log did not know it */
     const char *unseen; /* why nobody saw its end, when that is known before it is looked for */
 };
 
 /* engine.c */
 void engine_want_turn(struct engine *e);
 void engine_want_retry(struct engine *e); /* a turn in a moment, after what did not work */
+/* What was appended becomes durable, and may be told when this is done. */
+_must_use_ hcs_result engine_commit(struct engine *e, hcs_error *err);
 const char *engine_log_error(const struct engine *e);
 void call_answer_later(struct engine *e, struct call *call, hcs_result result,
                        const hcs_error *err);
@@ -103,7 +110,7 @@ struct system *system_new(struct engine *e, const char *id, uint64_t incarnation
 void system_bind(struct system *s);
 void system_clean(struct system *s);
 void system_end(struct system *s, const hcs_exit *report);
-struct system *system_find(struct engine *e, const char *id, uint64_t incarnation);
+int system_is_readable(const struct system *s);
 struct system *system_find_readable(struct engine *e, const char *id, uint64_t incarnation);
 struct system *system_find_living(struct engine *e, struct call *call, const char *id,
                                   uint64_t incarnation);
@@ -118,6 +125,21 @@ void system_free(struct system *s);
 struct job *job_begin(struct system *s, enum happening want, struct call *call_opt);
 struct job *job_find(struct system *s, uint64_t number);
 void job_end(struct job *job);
+
+/* system_index.c: systems by id; with @incarnation 0 the newest of that id. */
+_must_use_ hcs_result system_index_add(struct system *s);
+void system_index_remove(struct system *s); /* also of one that was not added */
+struct system *system_find(struct engine *e, const char *id, uint64_t incarnation);
+
+/* system_file.c: what an hcsd after this one needs to adopt a system, beside the log, in its run
+ * directory.  Written once its creation and its start are durable and before anybody is told;
+ * removed once its end is durable and told. */
+void system_file_write(const struct system *s); /* says in the log that it could not */
+void system_file_remove(const struct system *s);
+
+/* 1 visited, 0 there is none; a failure: there is one, and it cannot be read. */
+_must_use_ hcs_result system_file_read(const struct engine *e, const char *id, uint64_t incarnation,
+                                       evlog_visit_living visit, void *context, hcs_error *err);
 
 /* adopt.c */
 void adopt_done(struct system *s, struct job *job, hcs_result result, const hcs_error *err);

@@ -64,6 +64,7 @@ void peer_read(struct peer *p, int fd)
     p->is_known = 1;
     p->uid = who.uid;
     p->gid = who.gid;
+    p->pid = who.pid;
     read_groups(p, fd);
 }
 

@@ -28,6 +28,7 @@ struct peer {
     int is_known;
     uid_t uid;
     gid_t gid;
+    pid_t pid;     /* as of then: it may be another program's by now */
     gid_t *groups; /* owned */
     size_t n_groups;
 };

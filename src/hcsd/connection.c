@@ -433,6 +433,7 @@ static int let_in(struct connection *c, os_socket fd, hcs_error *err)
     r = connection_enter(c, peer.uid, err);
     if (r < 0)
         server_tell_refused(s->accounts.refused[LIMIT_CONNECTIONS], "a client", err->text);
+    c->client = (uint64_t) peer.uid << 32 | (uint32_t) peer.pid;
     return r >= 0;
 }
 
@@ -447,6 +448,7 @@ void connection_new(struct server *s, os_socket take_fd, enum connection_kind ki
     }
     c->server = s;
     c->kind = kind;
+    c->client = UINT64_MAX; /* those over TCP are all of one user, and have one turn together */
     strcpy(c->peer, "over TCP");
     if (kind == CONNECTION_UNIX && !let_in(c, take_fd, &err)) {
         turn_away(take_fd, &err);

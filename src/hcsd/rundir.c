@@ -1,8 +1,8 @@
 /* rundir.c - whose the run directory is.
  * Owns:    the file RUN-DIR.lock, held while hcsd runs.
  * Users:   main.c.
- * Promise: what lies in the run directory is of this hcsd's event log, so that what the log does
- * not know may be removed there. */
+ * Promise: what lies in the run directory is of this hcsd's state directory, so that what its event
+ * log does not know may be taken over or removed there. */
 
 #include "rundir.h"
 

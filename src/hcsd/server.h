@@ -71,7 +71,8 @@ struct connection {
     sd_event_source *partial; /* the deadline of a half message */
     enum connection_kind kind;
     uint64_t number;
-    char peer[32];           /* "of uid 0", for the log */
+    char peer[32];   /* "of uid 0", for the log */
+    uint64_t client; /* streams of the same one take turns as one: of a unix socket's program */
     struct account *account; /* whose it is; NULL of a stranger */
     uint64_t cost[N_LIMITS]; /* what of it is counted there */
     int closing;             /* when what waits has been sent */

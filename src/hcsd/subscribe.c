@@ -6,7 +6,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "err.h"
 #include "server.h"
@@ -114,19 +113,6 @@ static hcs_result parse(const json_t *p, struct sub_options *out, hcs_error *err
     return r;
 }
 
-/* Whoever holds many streams takes turns as one: a program on the unix socket is known by the
- * kernel's word; those over TCP are all of one user and have one turn together. */
-static uint64_t client_of(const struct connection *c)
-{
-    struct ucred peer = { .uid = (uid_t) -1 };
-    socklen_t size = sizeof peer;
-
-    if (c->kind != CONNECTION_UNIX ||
-        getsockopt(varlink_fd(c->varlink), SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-        return UINT64_MAX;
-    return (uint64_t) peer.uid << 32 | (uint32_t) peer.pid;
-}
-
 void subscribe_begin(struct connection *c, const json_t *p, struct varlink_message *message)
 {
     struct sub_options options;
@@ -134,7 +120,7 @@ void subscribe_begin(struct connection *c, const json_t *p, struct varlink_messa
     hcs_result r = parse(p, &options, &err);
 
     (void) message;
-    options.client = client_of(c);
+    options.client = c->client;
     memset(&c->sub, 0, sizeof c->sub);
     c->sub.sink = &connection_sink;
     if (r >= 0)

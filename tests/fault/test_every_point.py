@@ -1,11 +1,14 @@
-"""hcsd is killed before the n-th system call of what it does, for every n; the next one finishes what is true.
+"""hcsd is killed before the n-th system call of what it does, for every n; the next one finishes what is true, also when the
+event log is lost as well.
 
 The points are those of the exit of a program, and of each verb that leads there.  Checked as in test_torture.py.
 """
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 
 import pytest
@@ -31,6 +34,7 @@ class Stage:
         self.system = System(id, "code", [], {("code", 7)}, "TerminateSystem")
         self.pids = []
         self.wire = None
+        self.reply = None
 
     def create(self):
         self.worker.create(self.system)
@@ -122,7 +126,7 @@ def is_clean(service, id):
     return not any(d.startswith(id + ".") for d in os.listdir(service.root / "run" / "systems"))
 
 
-def kill_at_point(service, stage, scenario, n):
+def kill_at_point(service, stage, scenario, n, meanwhile=lambda: None):
     """1 when hcsd was killed at point @n, 0 when all was done before it came."""
     prepare(stage, scenario if scenario in ("create", "start", "run") else None)
     stage.wire = service.connect()
@@ -138,7 +142,7 @@ def kill_at_point(service, stage, scenario, n):
     SCENARIOS[scenario](stage)
     reply = None
     try:
-        reply = stage.wire.receive()
+        reply = stage.reply = stage.wire.receive()
         if reply is not None and scenario == "terminate":
             wait_for(lambda: is_clean(service, stage.id) or tracer.poll() is not None, "it is cleaned up")
     except ConnectionError:
@@ -154,6 +158,7 @@ def kill_at_point(service, stage, scenario, n):
     assert service.process.wait(30) == -signal.SIGKILL
     service.log.close()
     service.process = None
+    meanwhile()
     service.start()
     return 1
 
@@ -186,5 +191,78 @@ def test_killed_at_every_point(service, request, document, containers, place, ca
     wrong += history.check_dense(log) + history.check_reader("steady", reader.history,
                                                              {e["sequence"]: history.text_of(e) for e in log})
     wrong += history.check_all(mine, {}, systems)
+    assert not wrong, f"{len(wrong)} things are wrong\n" + "\n".join(wrong[:40])
+    assert n > 5, f"{scenario} has only {n} points: that cannot be"
+
+
+# ---- the log is lost as well ----
+
+def lose_log(service, id, out_events):
+    state = service.root / "state"
+    with contextlib.closing(sqlite3.connect(state / "events.db")) as db:
+        events = [json.loads(body) for body, in db.execute("SELECT body FROM event ORDER BY sequence")]
+    out_events += [e for e in events if e["system"]["id"] == id]
+    for path in state.glob("events.db*"):
+        path.unlink()
+
+
+def running(events):
+    """Pids of the processes that have no end in these events."""
+    pids = [e["processId"] for e in events if e["name"] == "ProcessStarted"]
+    for e in events:
+        if e["name"] == "ProcessExited":
+            pids.remove(e["processId"])
+    return pids
+
+
+def check_without_log(service, stage, old):
+    """Of a system that the lost log knew as living the new one tells a whole life, with true ends."""
+    names = [e["name"] for e in old]
+    was_told = stage.system.created or stage.reply is not None  # else it is not known whether there is one
+    lives = was_told and "SystemCreated" in names and "SystemExited" not in names
+    ends = stage.system.ends | {("code", 7), ("signal", 9)}  # the order to end it may have got lost, too, and is given again
+    wrong = []
+    fd = stage.let_go()
+    if lives:
+        stage.worker.client.until_answered("OpenSystem", {"id": stage.id})
+        for pid in running(old):
+            exit = stage.worker.client.until_answered("WaitProcess", {"id": stage.id, "processId": pid})["exit"]
+            if history.end_of(exit) not in stage.system.ends | {("code", 7)}:
+                wrong.append(f"{stage.id}: process {pid} ended with {exit}")
+    stage.worker.finish(stage.system)
+    wait_for(lambda: is_clean(service, stage.id), f"{stage.id} is cleaned up")
+    os.close(fd)
+    stage.wire.s.close()
+    os.unlink(stage.fifo)
+    new = [e for e in service.events() if e["system"]["id"] == stage.id]
+    if new:
+        wrong += history.check_order(stage.id, new)
+    if lives and not new:
+        wrong.append(f"{stage.id}: nothing is told of it after {names}")
+    if new and not old:
+        wrong.append(f"{stage.id}: nobody was told of it, and the new log begins with {new[0]['name']}")
+    if new and old and {e["system"]["incarnation"] for e in new} != {e["system"]["incarnation"] for e in old}:
+        wrong.append(f"{stage.id}: has another incarnation")
+    for e in old + new:
+        if e["name"] == "ProcessExited" and history.end_of(e["exit"]) not in ends:
+            wrong.append(f"{stage.id}: process {e['processId']} ended with {e['exit']}")
+    return wrong
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_killed_at_points_and_the_log_is_lost(service, request, document, containers, place, capsys, scenario):
+    rootfs = request.getfixturevalue("rootfs") if containers else place
+    wrong = []
+    n = 1
+    while True:
+        old = []
+        stage = Stage(service, rootfs, document, f"lost-{scenario}-{n}", bool(containers))
+        if not kill_at_point(service, stage, scenario, n, lambda: lose_log(service, stage.id, old)):
+            break
+        wrong += [f"killed at {n}: {sentence}" for sentence in check_without_log(service, stage, old)]
+        n += 3 * STEP  # each is a service and a log anew
+    complete(stage, scenario)
+    with capsys.disabled():
+        print(f"\n# {scenario}: killed at points up to {n - 1}, with the log lost", end="")
     assert not wrong, f"{len(wrong)} things are wrong\n" + "\n".join(wrong[:40])
     assert n > 5, f"{scenario} has only {n} points: that cannot be"

@@ -465,12 +465,13 @@ def test_a_killed_keeper_is_noticed_by_an_hcsd_that_is_not_its_parent(at):
     assert at.ends("a")[program.pid]["how"] == "unknown"
 
 
-def test_both_killed_what_was_recorded_is_true_and_the_rest_unknown(at):
+def both_killed(at, end):
+    """A program whose exit the keeper could record before it was killed, too, and one that ran; and the end of all that."""
     at.run("a")
     stays, waits = at.spawn("a", STAYS), at.spawn("a", WAITS)
     stays.said("up")
     waits.said("up")
-    at.end()
+    end()
     waits.tell()
     wait_for(lambda: list(at.systems.glob("a.*/exit.*")), "the keeper has recorded the exit")
     os.kill(at.keepers()[0], signal.SIGKILL)
@@ -478,6 +479,11 @@ def test_both_killed_what_was_recorded_is_true_and_the_rest_unknown(at):
     at.start()
     end = at.end_of("a")
     assert end["how"] == "unknown" and "keeper" in end["reason"], end
+    return stays, waits, end
+
+
+def test_both_killed_what_was_recorded_is_true_and_the_rest_unknown(at):
+    stays, waits, end = both_killed(at, at.end)
     assert at.ends("a")[waits.pid] == {"how": "code", "code": 5}
     assert at.ends("a")[stays.pid]["how"] == "unknown"
     stays.ends()  # nobody of the system is left
@@ -518,6 +524,103 @@ def test_told_to_end_while_it_waits_for_a_keeper(at):
         os.kill(at.keepers()[0], signal.SIGCONT)
     at.start()
     assert [s["State"] for s in at.service.list()] == ["Running"]
+
+
+# ---- the log is lost ----
+
+def files_of_log(at):
+    return [f for f in (at.path / "state").glob("events.db*") if "damaged" not in f.name and "was" not in f.name]
+
+
+def lose_log(at, loss):
+    """The service is killed, and its log is gone: before that, or while nobody is there."""
+    if loss == "set aside":
+        db = at.path / "state" / "events.db"
+        db.rename(db.with_name("was.db"))
+        at.run("sign")  # it has to be written
+        assert "a new event log" in at.service.read_log()
+    at.end()
+    if loss == "removed":
+        for f in files_of_log(at):
+            f.unlink()
+    if loss == "garbage":
+        for f in files_of_log(at):
+            f.write_bytes(b"\xa5" * max(f.stat().st_size, 4096))
+
+
+@pytest.mark.parametrize("loss", ["removed", "garbage", "set aside"])
+def test_a_log_that_is_lost_loses_no_system_and_no_exit(at, loss):
+    at.run("before")
+    at.call("TerminateSystem", id="before")
+    created = at.run("created", start=False)
+    system = at.run("a")
+    document = at.call("GetSystemProperties", id="a")["properties"]["Document"]
+    stays, waits = at.spawn("a", STAYS), at.spawn("a", WAITS)
+    ends = {at.spawn("a", f"echo up; read x; {end}"): exit for end, exit in [
+        ("exit 143", {"how": "code", "code": 143}),
+        ("kill -TERM $$", {"how": "signal", "signal": 15, "coreDumped": False})]}
+    for p in (stays, waits, *ends):
+        p.said("up")
+    lose_log(at, loss)
+    for p in ends:
+        p.tell()
+        p.ends()
+    at.start()
+    # the same systems, and their programs run
+    assert at.call("OpenSystem", id="a")["system"] == system
+    assert at.call("OpenSystem", id="created")["system"] == created
+    assert {s["Id"]: s["State"] for s in at.service.list() if s["Id"] in ("a", "created")} == {
+        "a": "Running", "created": "Created"}
+    assert at.call("GetSystemProperties", id="a")["properties"]["Document"] == document
+    at.call("SignalProcess", id="a", processId=stays.pid, signal=0)
+    waits.tell()
+    assert at.call("WaitProcess", id="a", processId=waits.pid)["exit"] == {"how": "code", "code": 5}
+    more = at.spawn("a", "exit 7")
+    assert at.call("WaitProcess", id="a", processId=more.pid)["exit"]["code"] == 7
+    at.call("StartSystem", id="created")
+    assert at.run("next")["incarnation"] > system["incarnation"]
+    # told once, and as it was
+    exits = {p.pid: exit for p, exit in ends.items()} | {
+        waits.pid: {"how": "code", "code": 5}, more.pid: {"how": "code", "code": 7}}
+    for _ in range(2):
+        wait_for(lambda: len(at.ends("a")) == len(exits), "all ends are told")
+        assert at.ends("a") == exits
+        at.again()
+    at.call("TerminateSystem", id="a")
+    wait_for(lambda: "SystemExited" in at.names("a"), "the end is told")
+    assert at.events("a")[-1]["exit"]["type"] == "forced"
+    names = at.names("a")
+    if loss != "set aside":  # the hcsd that set it aside knew them, and they are in the old one
+        assert names[:2] == ["SystemCreated", "SystemStarted"]
+        assert names.count("ProcessStarted") == names.count("ProcessExited") == len(exits) + 1
+        assert at.service.read_log().count("adopted without the event log") == 2
+    assert names.count("SystemExited") == 1
+    events = at.service.events()
+    assert [e["sequence"] for e in events] == list(range(1, len(events) + 1))
+    for p in (stays, waits, more, *ends):
+        p.drop()
+
+
+def test_without_log_and_keeper_the_end_is_unknown_and_what_was_recorded_true(at):
+    stays, waits, _ = both_killed(at, lambda: lose_log(at, "removed"))
+    assert at.ends("a") == {waits.pid: {"how": "code", "code": 5}}
+    stays.ends()  # nobody of the system is left
+    at.nothing_is_left()
+    at.again()
+    assert at.names("a").count("SystemExited") == 1
+
+
+def test_a_log_that_is_lost_while_a_clean_up_is_under_way_tells_no_end_twice(containers_at):
+    at = containers_at
+    at.run("a")
+    at.hold_up("delete")
+    at.call("TerminateSystem", id="a")
+    at.held("delete")
+    lose_log(at, "removed")
+    os.rename(at.hold / "delete", at.hold / "delete.was")
+    at.start()
+    at.nothing_is_left()
+    assert at.names("a") == []
 
 
 # ---- others ----

@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <inttypes.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -147,10 +148,14 @@ struct answer_of {
     uint32_t pid;
 };
 
+static const char *there_before_answers; /* a path, or NULL */
+
 static void on_answer(struct call *call, const struct answer *answer)
 {
     struct answer_of *a = container_of(call, struct answer_of, call);
 
+    if (there_before_answers)
+        assert_int_equal(access(there_before_answers, F_OK), 0);
     a->n++;
     a->result = answer->result;
     a->pid = answer->process_id;
@@ -219,6 +224,7 @@ static int set_up(void **state)
 {
     struct place *p = calloc(1, sizeof *p);
 
+    there_before_answers = NULL;
     strcpy(p->dir, "/tmp/hcs-adopt-XXXXXX");
     assert_non_null(mkdtemp(p->dir));
     snprintf(p->path, sizeof p->path, "%s/events.db", p->dir);
@@ -569,6 +575,34 @@ static void a_clean_up_that_was_not_finished_is(void **state)
     assert_int_equal(told(p).n, 3);
 }
 
+/* An hcsd could not remove the directory of a system that had ended, and went on. */
+static void what_is_left_of_one_does_not_hide_a_later_one_of_its_id(void **state)
+{
+    struct place *p = *state;
+    struct answer_of *a;
+    char path[160];
+
+    run_system(p, "b");
+    run_system(p, "a");
+    snprintf(path, sizeof path, "%s/a.1", p->run_dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    again(p);
+    assert_int_equal(script.n, 3);
+    for (size_t i = 0; i < 3; i++)
+        done(&script.asked[i], script.asked[i].adopt);
+    a = ask();
+    engine_open(p->engine, &a->call, "a");
+    assert_int_equal(a->incarnation, 2);
+    for (size_t i = 0; i < 3; i++)
+        if (script.asked[i].is_leftover)
+            done(&script.asked[i], script.asked[i].clean);
+    a = ask();
+    engine_open(p->engine, &a->call, "a");
+    assert_int_equal(a->incarnation, 2);
+    assert_int_equal(engine_busy(p->engine), 2);
+    assert_int_equal(run_dirs(p), 2);
+}
+
 static void after_a_restart_of_the_host_all_have_ended(void **state)
 {
     struct place *p = *state;
@@ -624,6 +658,292 @@ static void directories_of_another_form_are_left_alone(void **state)
     assert_int_equal(run_dirs(p), N_ELEMENTS(names));
 }
 
+/* ---- the log is lost ---- */
+
+static void lose_log(struct place *p)
+{
+    static const char *const suffixes[] = { "", "-wal", "-mark" };
+    char path[128];
+
+    end_hcsd(p);
+    for (size_t i = 0; i < N_ELEMENTS(suffixes); i++) {
+        snprintf(path, sizeof path, "%s%s", p->path, suffixes[i]);
+        (void) unlink(path);
+    }
+    begin_hcsd(p, &script.driver);
+}
+
+static const char *file_of(const struct place *p, const char *name)
+{
+    static char path[192];
+
+    snprintf(path, sizeof path, "%s/%s/system", p->run_dir, name);
+    return path;
+}
+
+static void write_file(const char *path, const char *text)
+{
+    assert_int_equal(file_write_unsynced(path, text, strlen(text), 0600, NULL), HCS_OK);
+}
+
+static void the_file_is_there_from_before_the_answer_until_the_end_is_told(void **state)
+{
+    struct place *p = *state;
+    hcs_exit end = exit_of_system(HCS_OK, HCS_EXIT_TYPE_FORCED, HCS_INITIATOR_CLIENT);
+    const char *path = file_of(p, "a.1");
+    struct answer_of *a = ask();
+    char *text = NULL;
+    struct stat st;
+
+    engine_create(p->engine, &a->call, "a", DOCUMENT);
+    done(last(), last()->create);
+    assert_int_equal(access(path, F_OK), -1); /* nothing is durable, and nobody was told */
+    there_before_answers = path;
+    settle(p);
+    assert_int_equal(a->n, 1);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    assert_int_equal(file_read(path, 1 << 16, &text, NULL, NULL), HCS_OK);
+    assert_non_null(strstr(text, "\"startedNs\":0,"));
+    free(text);
+    a = ask();
+    engine_start(p->engine, &a->call, "a", 0);
+    done(last(), last()->start);
+    settle(p);
+    assert_int_equal(a->n, 1);
+    assert_int_equal(file_read(path, 1 << 16, &text, NULL, NULL), HCS_OK);
+    assert_null(strstr(text, "\"startedNs\":0,"));
+    free(text);
+    a = ask();
+    engine_wait(p->engine, &a->call, "a", 0);
+    last()->system->tell->exited(last()->system, &end);
+    settle(p);
+    assert_int_equal(a->n, 1);
+    there_before_answers = NULL;
+    assert_int_equal(access(path, F_OK), -1);
+}
+
+/* A snapshot commits by itself: what it shows is told. */
+static void the_file_is_there_before_a_snapshot_shows_its_system(void **state)
+{
+    struct place *p = *state;
+    struct answer_of *a = ask(), *list = ask();
+
+    engine_create(p->engine, &a->call, "a", DOCUMENT);
+    done(last(), last()->create);
+    there_before_answers = file_of(p, "a.1");
+    engine_list(p->engine, &list->call, NULL, 1);
+    there_before_answers = NULL;
+    assert_int_equal(list->n, 1);
+    settle(p);
+}
+
+static void what_the_log_has_lost_is_adopted_and_told_once(void **state)
+{
+    struct place *p = *state;
+    struct asked *with;
+    struct answer_of *a;
+    struct told t;
+
+    run_system(p, "a");
+    run_process(p, "a", 100);
+    a = ask();
+    engine_create(p->engine, &a->call, "created", DOCUMENT);
+    done(last(), last()->create);
+    settle(p);
+    for (int i = 0; i < 2; i++) { /* it may be lost again */
+        lose_log(p);
+        assert_int_equal(script.n, 2);
+        with = &script.asked[0];
+        assert_string_equal(with->system->id, "a");
+        assert_int_equal(with->system->incarnation, 1);
+        assert_int_equal(script.asked[1].system->incarnation, 2);
+        assert_false(with->is_leftover || script.asked[1].is_leftover);
+        assert_string_equal(with->system->doc->owner, "me");
+        with->system->tell->process_found(with->system, 1, 100);
+        done(with, with->adopt);
+        done(&script.asked[1], script.asked[1].adopt);
+        t = told(p);
+        assert_int_equal(t.n, 2 + 1 + 1);
+    }
+    exit_process(with, 1, 7 << 8);
+    t = told(p);
+    assert_int_equal(t.n, 5);
+    assert_int_equal(t.kind[0], HCS_EVENT_SYSTEM_CREATED);
+    assert_int_equal(t.kind[1], HCS_EVENT_SYSTEM_STARTED);
+    assert_int_equal(t.kind[2], HCS_EVENT_SYSTEM_CREATED);
+    assert_int_equal(t.kind[3], HCS_EVENT_PROCESS_STARTED);
+    assert_int_equal(t.exit[4].code, 7);
+    a = ask();
+    engine_create(p->engine, &a->call, "next", DOCUMENT);
+    assert_true(last()->system->incarnation > 2);
+    again(p);
+    assert_int_equal(told(p).n, 5);
+    assert_int_equal(script.asked[1].system->incarnation, 1);
+    assert_true(script.asked[1].system->tell->is_settled(script.asked[1].system, 1));
+}
+
+static void a_creation_that_was_not_told_is_cleaned_up_without_a_log_as_well(void **state)
+{
+    struct place *p = *state;
+    struct answer_of *a = ask();
+
+    engine_create(p->engine, &a->call, "a", DOCUMENT);
+    done(last(), last()->create); /* and killed before the commit */
+    lose_log(p);
+    assert_true(last()->is_leftover);
+    done(last(), last()->adopt);
+    done(last(), last()->clean);
+    assert_int_equal(told(p).n, 0);
+    assert_int_equal(run_dirs(p), 0);
+}
+
+/* Told once: as not known, with the reason. */
+static void is_told_unknown(struct place *p, const char *reason)
+{
+    struct told t;
+
+    assert_int_equal(script.n, 1);
+    assert_true(last()->is_leftover);
+    done(last(), last()->adopt);
+    t = told(p);
+    assert_int_equal(t.kind[0], HCS_EVENT_SYSTEM_CREATED);
+    assert_int_equal(t.kind[t.n - 1], HCS_EVENT_SYSTEM_EXITED);
+    assert_int_equal(t.exit[t.n - 1].how, HCS_EXIT_UNKNOWN);
+    assert_string_equal(t.exit[t.n - 1].reason, reason);
+    done(last(), last()->clean);
+    assert_int_equal(run_dirs(p), 0);
+    again(p);
+    assert_int_equal(script.n, 0);
+    assert_int_equal(told(p).n, t.n);
+}
+
+static void a_file_that_cannot_be_read_is_an_end_that_is_not_known(void **state)
+{
+    static const char *const texts[] = { "", "{", "{\"id\":\"a\"}",
+                                         "{\"id\":\"b\",\"incarnation\":1,\"owner\":\"me\","
+                                         "\"type\":\"Container\",\"isolation\":\"none\","
+                                         "\"startedNs\":0,\"boot\":\"\",\"document\":\"\"}" };
+    struct place *p = *state;
+
+    for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
+        run_system(p, "a");
+        write_file(file_of(p, "a.1"), texts[i]);
+        lose_log(p);
+        is_told_unknown(p, "the event log has lost it, and its file cannot be read");
+        lose_log(p); /* numbers from 1 */
+    }
+}
+
+static void a_file_that_cannot_be_written_keeps_nobody_from_going_on(void **state)
+{
+    struct place *p = *state;
+    struct answer_of *a = ask();
+    char inside[224];
+
+    engine_create(p->engine, &a->call, "a", DOCUMENT);
+    assert_int_equal(mkdir(file_of(p, "a.1"), 0700), 0); /* in its way */
+    snprintf(inside, sizeof inside, "%s/x", file_of(p, "a.1"));
+    assert_int_equal(mkdir(inside, 0700), 0);
+    done(last(), last()->create);
+    settle(p);
+    assert_int_equal(a->n, 1);
+    assert_int_equal(a->result, HCS_OK);
+    again(p);
+    assert_false(last()->is_leftover); /* the log is as good */
+    lose_log(p);
+    is_told_unknown(p, "the event log has lost it, and its file cannot be read");
+}
+
+static void what_is_of_another_boot_has_ended_without_a_log_as_well(void **state)
+{
+    struct place *p = *state;
+
+    run_system(p, "a");
+    snprintf(p->boot_id, sizeof p->boot_id, "%032d", 2);
+    lose_log(p);
+    is_told_unknown(p, "the host was restarted");
+}
+
+static void who_has_ended_and_was_forgotten_is_not_told_again(void **state)
+{
+    struct place *p = *state;
+    hcs_exit end = exit_of_system(HCS_OK, HCS_EXIT_TYPE_FORCED, HCS_INITIATOR_CLIENT);
+    struct answer_of *a = ask();
+
+    run_system(p, "a");
+    last()->system->tell->exited(last()->system, &end);
+    a = ask();
+    engine_forget(p->engine, &a->call, "a", 0); /* before the turn, and killed right after */
+    again(p);
+    assert_true(last()->is_leftover);
+    assert_int_equal(told(p).n, 3);
+    done(last(), last()->adopt);
+    done(last(), last()->clean);
+    assert_int_equal(told(p).n, 3);
+}
+
+static void a_row_that_went_while_its_directory_stays_is_not_told_again(void **state)
+{
+    struct place *p = *state;
+    hcs_exit end = exit_of_system(HCS_OK, HCS_EXIT_TYPE_FORCED, HCS_INITIATOR_CLIENT);
+    char *text = NULL;
+
+    run_system(p, "a");
+    assert_int_equal(file_read(file_of(p, "a.1"), 1 << 16, &text, NULL, NULL), HCS_OK);
+    last()->system->tell->exited(last()->system, &end);
+    settle(p);
+    end_hcsd(p);
+    write_file(file_of(p, "a.1"), text); /* as if killed between the commit and its removal */
+    free(text);
+    begin_hcsd(p, &script.driver);
+    assert_true(last()->is_leftover);
+    assert_int_equal(access(file_of(p, "a.1"), F_OK), -1);
+    done(last(), last()->adopt);
+    assert_int_equal(evlog_forget_ended(p->log, 1, NULL), HCS_OK);
+    again(p);
+    assert_true(last()->is_leftover);
+    done(last(), last()->adopt);
+    assert_int_equal(told(p).n, 3);
+}
+
+/* The file can be opened, and then the table of what lives cannot be read. */
+static void damage_that_the_adoption_finds_loses_no_system(void **state)
+{
+    struct place *p = *state;
+    char garbage[4096];
+    sqlite3_stmt *st;
+    sqlite3 *db;
+    FILE *file;
+    long page;
+
+    run_system(p, "a");
+    run_system(p, "b");
+    end_hcsd(p);
+    assert_int_equal(sqlite3_open(p->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db,
+                                        "SELECT rootpage FROM sqlite_master WHERE name = 'living'",
+                                        -1, &st, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+    page = sqlite3_column_int(st, 0);
+    sqlite3_finalize(st);
+    sqlite3_close(db);
+    memset(garbage, 0xa5, sizeof garbage);
+    file = fopen(p->path, "r+");
+    assert_int_equal(fseek(file, (page - 1) * (long) sizeof garbage, SEEK_SET), 0);
+    assert_int_equal(fwrite(garbage, sizeof garbage, 1, file), 1);
+    fclose(file);
+    begin_hcsd(p, &script.driver);
+    assert_int_equal(script.n, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_false(script.asked[i].is_leftover);
+        assert_int_equal(script.asked[i].system->incarnation, i + 1);
+        done(&script.asked[i], script.asked[i].adopt);
+    }
+    assert_int_equal(told(p).n, 2 + 2);
+}
+
 /* Those that a keeper may still hold are kept, in the order of their ends and not of their starts.
  */
 static void exited_processes_are_not_kept_for_ever(void **state)
@@ -666,9 +986,20 @@ int main(void)
         AT_PLACE(what_a_slow_one_has_to_tell_comes_later),
         AT_PLACE(a_creation_that_was_not_told_is_cleaned_up),
         AT_PLACE(a_clean_up_that_was_not_finished_is),
+        AT_PLACE(what_is_left_of_one_does_not_hide_a_later_one_of_its_id),
         AT_PLACE(after_a_restart_of_the_host_all_have_ended),
         AT_PLACE(a_system_without_a_driver_stays_for_an_hcsd_that_has_one),
         AT_PLACE(directories_of_another_form_are_left_alone),
+        AT_PLACE(the_file_is_there_from_before_the_answer_until_the_end_is_told),
+        AT_PLACE(the_file_is_there_before_a_snapshot_shows_its_system),
+        AT_PLACE(what_the_log_has_lost_is_adopted_and_told_once),
+        AT_PLACE(a_creation_that_was_not_told_is_cleaned_up_without_a_log_as_well),
+        AT_PLACE(a_file_that_cannot_be_read_is_an_end_that_is_not_known),
+        AT_PLACE(a_file_that_cannot_be_written_keeps_nobody_from_going_on),
+        AT_PLACE(what_is_of_another_boot_has_ended_without_a_log_as_well),
+        AT_PLACE(who_has_ended_and_was_forgotten_is_not_told_again),
+        AT_PLACE(a_row_that_went_while_its_directory_stays_is_not_told_again),
+        AT_PLACE(damage_that_the_adoption_finds_loses_no_system),
         AT_PLACE(exited_processes_are_not_kept_for_ever),
     };
 
