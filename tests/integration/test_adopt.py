@@ -461,7 +461,10 @@ def test_a_killed_keeper_is_noticed_by_an_hcsd_that_is_not_its_parent(at):
     at.again()
     os.kill(at.keepers()[0], signal.SIGKILL)
     end = at.end_of("a")
-    assert (end["how"], end["reason"]) == ("unknown", "the keeper was killed by signal 9")
+    reasons = ["the keeper was killed by signal 9"]
+    if "HCS_TEST_WRAPPER" in os.environ:
+        reasons.append("the keeper closed the connection")  # valgrind knows no pidfd of another's child
+    assert end["how"] == "unknown" and end["reason"] in reasons, end
     assert at.ends("a")[program.pid]["how"] == "unknown"
 
 
