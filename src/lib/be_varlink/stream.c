@@ -399,6 +399,15 @@ hcs_pollable vl_stream_pollable(const hcs_stream *stream)
     return vl_stream_of(stream)->watch.both;
 }
 
+/* At the deadline only bytes that have come are still looked at, for each look takes some: whatever
+ * else makes the watch readable may do so for ever. */
+static bool stream_goes_on(const struct vl_stream *s, uint64_t deadline)
+{
+    if (!watch_wait(&s->watch, deadline))
+        return false;
+    return deadline_left_ms(deadline) != 0 || (s->call.link && link_wait_readable(s->call.link, 0));
+}
+
 static hcs_result stream_wait(struct vl_stream *s, uint64_t deadline, hcs_event *e, hcs_error *err)
 {
     for (;;) {
@@ -406,7 +415,7 @@ static hcs_result stream_wait(struct vl_stream *s, uint64_t deadline, hcs_event 
 
         if (r != 0)
             return r < 0 ? r : HCS_OK;
-        if (!watch_wait(&s->watch, deadline))
+        if (!stream_goes_on(s, deadline))
             return fail(err, HCS_E_OPERATION_TIMEOUT, "stream.next", "no event yet");
     }
 }

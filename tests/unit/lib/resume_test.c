@@ -14,6 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef _WIN32
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+
 #include "hcs/hcs.h"
 #include "monitor.h"
 #include "pollable.h"
@@ -624,6 +630,46 @@ static void attempts_that_fail_are_not_told(void **state)
     hcs_stream_close(stream);
 }
 
+#ifndef _WIN32
+/* A child that has the descriptors of ours, but for the service's, until it is ended. */
+static pid_t fork_child(void)
+{
+    pid_t pid = fork();
+
+    if (pid != 0)
+        return pid;
+    for (size_t i = 0; i < service.n_clients; i++)
+        close(varlink_fd(service.clients[i]->link));
+    for (;;)
+        pause();
+}
+
+static void a_child_that_has_the_connection_wakes_nobody(void **state)
+{
+    hcs_stream *stream = reconnecting();
+    hcs_event event = HCS_EVENT_INIT;
+    pid_t child = fork_child();
+    unsigned looks = 0;
+
+    (void) state;
+    assert_true(child > 0);
+    SCRIPT(script.n_subscribed = 0);
+    SCRIPT(script.refuse = UINT32_MAX);
+    service_hang_up(&service);
+    expect_kind(stream, HCS_EVENT_SERVICE_DISCONNECT);
+    for (; count_subscribed() < 4 && looks < 100; looks++) {
+        assert_true(readable(stream, 20000));
+        assert_int_equal(hcs_stream_next(stream, 0, &event, NULL), HCS_E_OPERATION_TIMEOUT);
+    }
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    assert_true(looks < 100); /* an attempt needs a few: until it is due, and for its answer */
+    SCRIPT(script.refuse = 0);
+    expect_kind(stream, HCS_EVENT_SERVICE_RECONNECTED);
+    hcs_stream_close(stream);
+}
+#endif
+
 static void a_service_that_is_full_is_asked_again_and_one_that_refuses_ends_it(void **state)
 {
     hcs_stream *stream = reconnecting();
@@ -875,6 +921,9 @@ int main(void)
         T(cut_at_every_byte_nothing_is_lost_and_nothing_twice),
         T(cut_before_ready_it_cannot_be_opened),
         T(attempts_that_fail_are_not_told),
+#ifndef _WIN32
+        T(a_child_that_has_the_connection_wakes_nobody),
+#endif
         T(a_service_that_is_full_is_asked_again_and_one_that_refuses_ends_it),
         T(nonsense_ends_it_and_is_not_asked_for_again),
         T(another_log_is_gone_over_to),
