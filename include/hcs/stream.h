@@ -112,10 +112,10 @@ typedef struct hcs_stream_options {
 
 /* HCS_STREAM_RECONNECT: when the service goes away the stream says HCS_EVENT_SERVICE_DISCONNECT
  * and lives on.  It tries again within 50 ms, then within twice as long each time, up to 5 s, with
- * some chance in it so that readers do not all come at once, and starts a service where
- * hcs_host_open() would; once it has been told something, 50 ms are the first pause again.  When it
- * has its place it says HCS_EVENT_SERVICE_RECONNECTED, with {"Attempts":n} as its detail, and goes
- * on behind the event that hcs_stream_next() gave last: no event is told twice, none is left out
+ * some chance in it so that readers do not all come at once; once it has been told something, 50 ms
+ * are the first pause again.  It starts a service only where one had been started by a client: what
+ * somebody has started with options of his own it waits for.  When it has its place it says
+ * HCS_EVENT_SERVICE_RECONNECTED, with {"Attempts":n} as its detail, and goes on behind the event that hcs_stream_next() gave last: no event is told twice, none is left out
  * but by an HCS_EVENT_GAP.
  *   - The work is done inside hcs_stream_next(); the pollable becomes readable when it is due.
  *   - A stream of one system goes on with the same incarnation of it, and ends when that has been

@@ -607,6 +607,7 @@ static hcs_result begin(struct parts *p, const struct settings *settings, hcs_er
     s->listen_fd = s->null_fd = s->successor_fd = p->run_dir_lock = -1;
     s->started_ns = clock_realtime_ns();
     s->started_monotonic_ns = clock_monotonic_ns();
+    s->automatic = settings->automatic;
     s->activated = !settings->automatic && sd_listen_fds(0) > 0;
     s->idle_exit_us = idle_exit_us(settings);
     s->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);

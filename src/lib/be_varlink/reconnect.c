@@ -3,7 +3,8 @@
  * Owns:    the pauses between attempts.
  * Users:   stream.c, on the thread of the reader; subscribe.c when the stream is opened.
  * Promise: pauses double from 50 ms to 5 s and have chance in them, so that many readers do not
- *          come at once; a service that ends again and again before it tells anything is not asked
+ *          come at once; a service is started only where the one that was lost had been started by
+ *          a client; a service that ends again and again before it tells anything is not asked
  *          more often than that.
  */
 #include <assert.h>

@@ -43,6 +43,7 @@ struct vl_stream {
     struct vl_op *creation; /* counted; NULL: it has */
 
     bool reconnects;                /* as the user wants it */
+    bool may_start;                 /* the service said that a client had started it */
     bool away;                      /* the service was lost, and we do not have our place again */
     struct backoff backoff;         /* then */
     bool exited;                    /* the one system's exit has been told */
