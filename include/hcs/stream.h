@@ -101,7 +101,8 @@ typedef struct hcs_stream_options {
     uint32_t bookmark_ms; /* 0: none.  An HCS_EVENT_BOOKMARK at least this often (100 or more), also
                            * when nothing happens or nothing matches: the cursor moves on, so that
                            * what was filtered out is not looked at again, and a reader sees that
-                           * the service lives */
+                           * the service lives.  With or without, the cursor of a stream that the
+                           * service has ended is behind all that was looked at for it */
     const hcs_event_filter *filter; /* NULL: everything */
 } hcs_stream_options;
 

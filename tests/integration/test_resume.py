@@ -163,6 +163,7 @@ def test_a_script_goes_on_where_it_was(fake, place):
     # what does not match moves it, too
     run_fake(fake, "fifth")
     assert events(fake, *args, "--filter", "id=nobody") == []
+    assert file.read_text() == events(fake, "--last", "1")[0]["cursor"] + "\n"
     assert not (place / "cursor.new").exists()
 
 
