@@ -17,6 +17,9 @@
 #define SETTLED_NS UINT64_C(5000000000)
 #define MS_NS UINT64_C(1000000)
 
+/* A service that begins has its socket a moment before it is open to a group. */
+#define HOPELESS_MAX 3
+
 hcs_result reconnect_allow(struct vl_stream *s, hcs_error *err)
 {
     uint64_t seed = clock_monotonic_ns() ^ (uint64_t) (uintptr_t) s;
@@ -55,6 +58,8 @@ void reconnect_later(struct vl_stream *s)
     if (!s->away) {
         s->away = true;
         b->attempts = 0;
+        b->hopeless = 0;
+        b->why = (hcs_error) HCS_ERROR_INIT;
         if (b->settled_ns && now - b->settled_ns > SETTLED_NS)
             b->next_ms = PAUSE_MS_MIN;
     }
@@ -63,18 +68,36 @@ void reconnect_later(struct vl_stream *s)
     watch_set_alarm(&s->watch, now + pause_ms * MS_NS);
 }
 
-bool reconnect_try(struct vl_stream *s)
+void reconnect_failed(struct vl_stream *s, const hcs_error *why)
 {
+    s->backoff.why = *why;
+    reconnect_later(s);
+}
+
+hcs_result reconnect_try(struct vl_stream *s, hcs_error *err)
+{
+    struct backoff *b = &s->backoff;
+    hcs_error why = HCS_ERROR_INIT;
+    hcs_result r;
+
     assert(s->away && !s->call.link);
     if (!watch_alarm_is_due(&s->watch))
-        return false;
+        return 0;
     watch_set_alarm(&s->watch, 0);
-    s->backoff.attempts++;
+    b->attempts++;
     s->subscribing = true;
-    if (subscribe_begin(s, NULL) >= 0)
-        return true;
-    reconnect_later(s);
-    return false;
+    r = subscribe_begin(s, &why);
+    if (r >= 0) {
+        b->hopeless = 0;
+        return 1;
+    }
+    b->hopeless = hcs_result_retryable(r) ? 0 : b->hopeless + 1;
+    if (b->hopeless == HOPELESS_MAX) {
+        error_copy(err, &why);
+        return r;
+    }
+    reconnect_failed(s, &why);
+    return 0;
 }
 
 void reconnect_done(struct vl_stream *s)

@@ -108,10 +108,13 @@ static void event_lost(struct vl_stream *s, const hcs_error *why, hcs_event *e)
 /* We have our place at the service again. */
 static void event_again(struct vl_stream *s, hcs_event *e)
 {
+    json_t *detail = json_pack("{s:I}", "Attempts", (json_int_t) s->backoff.attempts);
+
     reconnect_done(s);
-    own_event_document(e, HCS_EVENT_SERVICE_RECONNECTED,
-                       json_pack("{s:I}", "Attempts", (json_int_t) s->backoff.attempts),
-                       &s->detail);
+    /* A text that JSON cannot say (a path that is not UTF-8) is left out. */
+    if (detail && s->backoff.why.code < 0)
+        (void) json_object_set_new(detail, "LastError", json_string(s->backoff.why.text));
+    own_event_document(e, HCS_EVENT_SERVICE_RECONNECTED, detail, &s->detail);
 }
 
 /* Whether it is before the moment that the user wants to begin with.  The service says so itself,
@@ -238,7 +241,7 @@ static int answer_lost(struct vl_stream *s, const hcs_error *why, hcs_event *e)
     bool refused = s->call.answered && why->code != HCS_E_PROTOCOL_ERROR;
 
     if (s->away && !s->cut && reconnect_can(s, why->code)) {
-        reconnect_later(s);
+        reconnect_failed(s, why);
         return 0;
     }
     if (refused || (s->away && !s->cut))
@@ -295,8 +298,11 @@ static int event_read(struct vl_stream *s, hcs_event *e)
             event_end(s, s->end_reason, e);
             return 1;
         }
-        if (!s->call.link && !reconnect_try(s))
-            return 0;
+        r = s->call.link ? 1 : reconnect_try(s, &why);
+        if (r < 0)
+            event_end(s, why.text, e);
+        if (r <= 0)
+            return r < 0;
         varlink_message_done(&s->message);
         if (event_scanned(s, e)) {
             if (s->reconnects)

@@ -314,12 +314,14 @@ static hcs_stream *stream_away(hcs_host **host)
     return stream;
 }
 
-static void expect_back(hcs_stream *stream)
+static void expect_next(hcs_stream *stream, hcs_event_kind kind, const char *detail)
 {
     hcs_event event = HCS_EVENT_INIT;
 
     assert_int_equal(hcs_stream_next(stream, -1, &event, NULL), HCS_OK);
-    assert_int_equal(event.kind, HCS_EVENT_SERVICE_RECONNECTED);
+    assert_int_equal(event.kind, kind);
+    if (!strstr(event.detail, detail))
+        fail_msg("%s instead of %s", event.detail, detail);
 }
 
 static void stream_starts_again_what_a_client_had_started(void **state)
@@ -328,7 +330,23 @@ static void stream_starts_again_what_a_client_had_started(void **state)
     hcs_stream *stream = stream_away(&host);
 
     (void) state;
-    expect_back(stream);
+    expect_next(stream, HCS_EVENT_SERVICE_RECONNECTED, "{\"Attempts\":1}");
+    hcs_stream_close(stream);
+    hcs_host_close(host);
+}
+
+static void stream_whose_socket_is_none_any_more_ends_and_says_why(void **state)
+{
+    hcs_host *host = NULL;
+    hcs_stream *stream = stream_away(&host);
+    int fd;
+
+    (void) state;
+    assert_int_equal(unlink(path), 0);
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    expect_next(stream, HCS_EVENT_END, "is not a socket");
     hcs_stream_close(stream);
     hcs_host_close(host);
 }
@@ -362,7 +380,7 @@ static void stream_waits_for_what_somebody_else_had_started(void **state)
     assert_false(is_served());
     assert_int_equal(hcs_host_info(host, &text, NULL), HCS_OK);
     hcs_string_free(text);
-    expect_back(stream);
+    expect_next(stream, HCS_EVENT_SERVICE_RECONNECTED, "\"LastError\":\"nobody serves");
     hcs_stream_close(stream);
     hcs_host_close(host);
 }
@@ -525,6 +543,7 @@ int main(int argc, char **argv)
         T(stale_socket_is_replaced),
         T(service_that_left_is_started_again),
         T(stream_starts_again_what_a_client_had_started),
+        T(stream_whose_socket_is_none_any_more_ends_and_says_why),
         T(stream_waits_for_what_somebody_else_had_started),
         T(missing_directory_is_made_private),
         T(missing_program_is_named),
