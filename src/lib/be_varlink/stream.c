@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "clock.h"
 #include "event.h"
 #include "own_event.h"
 
@@ -117,13 +118,15 @@ static void event_again(struct vl_stream *s, hcs_event *e)
     own_event_document(e, HCS_EVENT_SERVICE_RECONNECTED, detail, &s->detail);
 }
 
-/* Whether it is before the moment that the user wants to begin with.  The service says so itself,
- * but not any more when it is asked to go on after an event that was before that moment, too. */
+/* Whether it is before the moment that the user wants to begin with.  The service sees to that
+ * itself, by the first event of that moment, which a filter may leave out: what it then gives may
+ * be stamped earlier, when the clock was set back.  It does not when it is asked to go on after an
+ * event that was before that moment, too. */
 static bool is_too_early(struct vl_stream *s, const hcs_event *e)
 {
     if (e->kind == HCS_EVENT_GAP || s->since_ns == 0)
         return false;
-    if (e->realtime_ns < s->since_ns)
+    if (s->since_is_ours && e->realtime_ns < s->since_ns)
         return true;
     s->since_ns = 0;
     return false;
@@ -173,6 +176,9 @@ static hcs_result event_bookmark(struct vl_stream *s, const json_t *position, hc
 {
     hcs_result r = place_take(s, position, err);
 
+    /* What comes after the moment is behind it, whatever it is stamped. */
+    if (r >= 0 && clock_realtime_ns() >= s->since_ns)
+        s->since_ns = 0;
     if (r < 0 || !s->bookmarks)
         return r;
     own_event_stamp(e, HCS_EVENT_BOOKMARK);

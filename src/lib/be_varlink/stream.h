@@ -39,7 +39,8 @@ struct vl_stream {
     json_t *request;      /* parameters of Subscribe, but for where to begin */
     json_t *begin;        /* and where, for the first time */
     bool bookmarks;       /* wanted by the user: he is told */
-    uint64_t since_ns;    /* HCS_FROM_TIME, until its first event has come */
+    uint64_t since_ns;    /* HCS_FROM_TIME, until an event shows that it was there; 0: it was */
+    bool since_is_ours;   /* the service was not told of it: it goes on after a place */
 
     /* A stream of a system that is being created has not subscribed yet: */
     struct vl_op *creation; /* counted; NULL: it has */

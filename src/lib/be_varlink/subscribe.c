@@ -168,6 +168,7 @@ hcs_result subscribe_begin(struct vl_stream *s, hcs_error *err)
     json_t *parameters = NULL;
     hcs_result r = parameters_make(s, &parameters, err);
 
+    s->since_is_ours = s->at.known;
     if (r >= 0)
         r = call_begin(&s->call, s->host, kind, INTERFACE "Subscribe", parameters, NULL, 0, err);
     return r < 0 ? r : watch_add(&s->watch, s->call.link, err);

@@ -758,6 +758,67 @@ static void what_is_before_since_is_not_told_after_a_reconnect(void **state)
     hcs_stream_close(stream);
 }
 
+/* Told of bookmarks, and without an event of the script before the moment. */
+static hcs_stream *stream_since(uint64_t since_ns)
+{
+    hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
+
+    options.from = HCS_FROM_TIME;
+    options.since_ns = since_ns;
+    options.flags = HCS_STREAM_RECONNECT;
+    options.bookmark_ms = 500;
+    return stream_opened(&options);
+}
+
+static void lose_and_find(hcs_stream *stream)
+{
+    service_hang_up(&service);
+    expect_kind(stream, HCS_EVENT_SERVICE_DISCONNECT);
+    expect_kind(stream, HCS_EVENT_SERVICE_RECONNECTED);
+}
+
+/* The first event of the moment was left out by a filter, and then the clock was set back. */
+static void what_the_service_gives_is_not_too_early(void **state)
+{
+    hcs_stream *stream;
+
+    (void) state;
+    SCRIPT(script.n_events = 1);
+    stream = stream_since(6);
+    expect_event(stream, 1);
+    SCRIPT(script.n_events = 2);
+    lose_and_find(stream);
+    expect_event(stream, 2);
+    hcs_stream_close(stream);
+}
+
+static void a_bookmark_behind_the_moment_is_as_good_as_an_event(void **state)
+{
+    hcs_stream *stream = stream_since(6);
+
+    (void) state;
+    say(BOOKMARK(LOG, "0"));
+    expect_kind(stream, HCS_EVENT_BOOKMARK);
+    SCRIPT(script.n_events = 1);
+    lose_and_find(stream);
+    expect_event(stream, 1);
+    hcs_stream_close(stream);
+}
+
+static void a_bookmark_before_the_moment_says_nothing_of_it(void **state)
+{
+    hcs_stream *stream = stream_since(UINT64_C(9000000000000000000)); /* in 2255 */
+
+    (void) state;
+    say(BOOKMARK(LOG, "0"));
+    expect_kind(stream, HCS_EVENT_BOOKMARK);
+    SCRIPT(script.n_events = 1);
+    lose_and_find(stream);
+    say("{\"gap\":{\"first\":2,\"last\":3}}");
+    expect_kind(stream, HCS_EVENT_GAP);
+    hcs_stream_close(stream);
+}
+
 static hcs_stream *stream_of_one(const char *id)
 {
     hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
@@ -928,6 +989,9 @@ int main(void)
         T(nonsense_ends_it_and_is_not_asked_for_again),
         T(another_log_is_gone_over_to),
         T(what_is_before_since_is_not_told_after_a_reconnect),
+        T(what_the_service_gives_is_not_too_early),
+        T(a_bookmark_behind_the_moment_is_as_good_as_an_event),
+        T(a_bookmark_before_the_moment_says_nothing_of_it),
         T(the_same_incarnation_is_asked_for_again),
         T(after_the_exit_nothing_is_tried_again),
         T(a_stream_of_a_system_that_is_being_created_is_had_in_the_end),
