@@ -190,8 +190,12 @@ static int parse_keep(int option, const char *text, struct settings *out)
                                    text);
         return 0;
     default:
-        if (!parse_amount(text, times, N_ELEMENTS(times), &out->keep_age_s))
-            return 1 + usage_error("--keep-age '%s' is not a time such as 90m, 36h or 30d", text);
+        if (!parse_amount(text, times, N_ELEMENTS(times), &out->keep_age_s) ||
+            (out->keep_age_s != 0 && !strpbrk(text, "smhd")))
+            return 1 +
+                   usage_error("--keep-age '%s' is neither 0 nor a time with s, m, h or d, such "
+                               "as 90m, 36h or 30d",
+                               text);
         return 0;
     }
 }
