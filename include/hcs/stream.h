@@ -101,7 +101,8 @@ typedef struct hcs_stream_options {
     uint32_t bookmark_ms; /* 0: none.  An HCS_EVENT_BOOKMARK at least this often (100 or more), also
                            * when nothing happens or nothing matches: the cursor moves on, so that
                            * what was filtered out is not looked at again, and a reader sees that
-                           * the service lives */
+                           * the service lives.  With or without, the cursor of a stream that the
+                           * service has ended is behind all that was looked at for it */
     const hcs_event_filter *filter; /* NULL: everything */
 } hcs_stream_options;
 
@@ -112,16 +113,20 @@ typedef struct hcs_stream_options {
 
 /* HCS_STREAM_RECONNECT: when the service goes away the stream says HCS_EVENT_SERVICE_DISCONNECT
  * and lives on.  It tries again within 50 ms, then within twice as long each time, up to 5 s, with
- * some chance in it so that readers do not all come at once, and starts a service where
- * hcs_host_open() would; once it has been told something, 50 ms are the first pause again.  When it
- * has its place it says HCS_EVENT_SERVICE_RECONNECTED, with {"Attempts":n} as its detail, and goes
- * on behind the event that hcs_stream_next() gave last: no event is told twice, none is left out
- * but by an HCS_EVENT_GAP.
+ * some chance in it so that readers do not all come at once; once it has been told something, 50 ms
+ * are the first pause again.  It starts a service only where one had been started by a client: what
+ * somebody has started with options of his own it waits for.  When it has its place it says
+ * HCS_EVENT_SERVICE_RECONNECTED, with {"Attempts":n} as its detail, and "LastError" in it, the text
+ * of the last attempt that failed, when one did; and goes on behind the event that
+ * hcs_stream_next() gave last: no event is told twice, none is left out but by an HCS_EVENT_GAP.
  *   - The work is done inside hcs_stream_next(); the pollable becomes readable when it is due.
  *   - A stream of one system goes on with the same incarnation of it, and ends when that has been
  *     forgotten meanwhile.  After its HCS_EVENT_SYSTEM_EXITED nothing is tried again: it ends.
  *   - A service that came back and refuses the place (a cursor of a log that is gone) ends the
  *     stream with that as the reason, and so does one that answers what makes no sense.
+ *   - An attempt that fails with what hcs_result_retryable() denies (no permission at the socket, a
+ *     token file that cannot be used) ends it, too, when three in a row have: a service that begins
+ *     may not be open to its group yet.
  * Opening a stream is not tried again: it fails as without the flag. */
 
 /**

@@ -65,6 +65,7 @@ struct sub {
     sd_event_source *bookmark_timer;
     sd_event_source *until_timer;
     uint64_t position;    /* newest event it has seen or that was not for it */
+    uint64_t told;        /* what the reader knows of that: its last event, gap or bookmark */
     uint64_t incarnation; /* 0: all systems */
     uint64_t since_ns;    /* nothing before an event of that time was there yet; 0: it was */
     uint64_t until_ns;

@@ -235,6 +235,7 @@ void sub_tell_ready(struct sub *s)
     else
         snprintf(s->boot, sizeof s->boot, "%s", evlog_boot_at(log, s->position + 1));
     at.boot = s->boot;
+    s->told = s->position;
     if (s->sink->ready)
         s->sink->ready(s, &at);
 }

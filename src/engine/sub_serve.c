@@ -60,6 +60,7 @@ static int give_bookmark(struct sub *s, uint64_t after, const char *boot, int re
     if (s->sink->bookmark && !s->sink->bookmark(s, &at, regular))
         return 0;
     snprintf(s->boot, sizeof s->boot, "%s", boot);
+    s->told = after;
     return 1;
 }
 
@@ -84,6 +85,15 @@ static void give_regular_bookmark(struct sub *s)
         s->bookmark_due = 0;
 }
 
+/* What was passed since the reader was last told something, before the end; 0: no room.  A position
+ * in a log that is lost is told by its gap alone. */
+static int give_last_bookmark(struct sub *s)
+{
+    if (s->has_lost || s->position == s->told)
+        return 1;
+    return give_bookmark(s, s->position, evlog_boot_at(s->engine->options.log, s->position + 1), 0);
+}
+
 /* ---- events ---- */
 
 static int visit(void *context, uint64_t sequence, uint64_t incarnation, hcs_event_kind kind,
@@ -106,6 +116,7 @@ static int visit(void *context, uint64_t sequence, uint64_t incarnation, hcs_eve
         }
         p->turn->left -= SUB_DELIVERY_WORK;
         s->sent++;
+        s->told = sequence;
     } else {
         s->filtered++;
     }
@@ -147,8 +158,12 @@ static int has_passed_exit(const struct sub *s)
 /* 0: no room. */
 static int give_gap(struct sub *s, uint64_t first, uint64_t last)
 {
-    if (first > last || s->sink->gap(s, first, last))
+    if (first > last)
         return 1;
+    if (s->sink->gap(s, first, last)) {
+        s->told = last;
+        return 1;
+    }
     s->blocked = 1;
     return 0;
 }
@@ -243,7 +258,8 @@ int sub_serve(struct sub *s, struct sub_turn *turn)
     if (!s->blocked)
         check_end(s);
     if (s->ended && !s->blocked) {
-        if (s->sink->end(s, s->reason ? s->reason : "the system has exited"))
+        if (give_last_bookmark(s) &&
+            s->sink->end(s, s->reason ? s->reason : "the system has exited"))
             sub_close(s);
         else
             s->blocked = 1;

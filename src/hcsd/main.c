@@ -190,8 +190,12 @@ static int parse_keep(int option, const char *text, struct settings *out)
                                    text);
         return 0;
     default:
-        if (!parse_amount(text, times, N_ELEMENTS(times), &out->keep_age_s))
-            return 1 + usage_error("--keep-age '%s' is not a time such as 90m, 36h or 30d", text);
+        if (!parse_amount(text, times, N_ELEMENTS(times), &out->keep_age_s) ||
+            (out->keep_age_s != 0 && !strpbrk(text, "smhd")))
+            return 1 +
+                   usage_error("--keep-age '%s' is neither 0 nor a time with s, m, h or d, such "
+                               "as 90m, 36h or 30d",
+                               text);
         return 0;
     }
 }
@@ -607,6 +611,7 @@ static hcs_result begin(struct parts *p, const struct settings *settings, hcs_er
     s->listen_fd = s->null_fd = s->successor_fd = p->run_dir_lock = -1;
     s->started_ns = clock_realtime_ns();
     s->started_monotonic_ns = clock_monotonic_ns();
+    s->automatic = settings->automatic;
     s->activated = !settings->automatic && sd_listen_fds(0) > 0;
     s->idle_exit_us = idle_exit_us(settings);
     s->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);

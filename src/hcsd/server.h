@@ -33,6 +33,7 @@ struct server {
     int successor_fd; /* the connection of the hcsd that takes over; -1 none */
     int null_fd;      /* /dev/null, for standard handles nobody gave */
     int activated;    /* the socket is the service manager's */
+    int automatic;    /* a client has started us, and may start the next one */
     int for_group;    /* the socket is for the group that may use the service; one that a client or
                          the manager made keeps its mode */
     char *socket_path;

@@ -58,10 +58,15 @@ static int on_gap(struct sub *s, uint64_t first, uint64_t last)
 }
 
 /* {"ready":..} or {"bookmark":..}; 0: no memory. */
-static int send_position(struct connection *c, const char *name, const struct sub_position *at)
+static int send_position(struct connection *c, const char *name, const struct sub_position *at,
+                         int automatic)
 {
     json_t *parameters = json_pack("{s:o}", name, position_to_json(c->server, at));
 
+    if (parameters && automatic && json_object_set_new(parameters, "automatic", json_true()) < 0) {
+        json_decref(parameters);
+        return 0;
+    }
     if (!parameters)
         return 0;
     connection_reply(c, parameters, 1);
@@ -74,7 +79,7 @@ static void on_ready(struct sub *s, const struct sub_position *at)
 {
     struct connection *c = connection_of(s);
 
-    if (!send_position(c, "ready", at))
+    if (!send_position(c, "ready", at, c->server->automatic))
         c->closing = 1;
 }
 
@@ -85,7 +90,7 @@ static int on_bookmark(struct sub *s, const struct sub_position *at, int regular
 
     if (regular ? varlink_unsent(c->varlink) > 0 : !has_room(c))
         return 0;
-    return send_position(c, "bookmark", at);
+    return send_position(c, "bookmark", at, 0);
 }
 
 static int on_end(struct sub *s, const char *reason)

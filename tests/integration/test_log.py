@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import CallFailed, Service, wait_for
+from conftest import DEADLINE, HCSD, CallFailed, Service, wait_for
 
 
 @pytest.fixture
@@ -24,6 +24,24 @@ def small(place, request):
     yield s
     s.stop()
     subprocess.run(["umount", "-l", state], check=True)
+
+
+@pytest.mark.parametrize("age", ["10", "1", "10x", "h", "-1h", "1.5h", "10mm", ""])
+def test_an_age_without_a_unit_is_refused(place, age):
+    r = subprocess.run([HCSD, "--socket", place / "x" / "s", "--state-dir", place / "y", "--keep-age", age],
+                       capture_output=True, text=True, timeout=DEADLINE)
+    assert r.returncode == 2 and f"--keep-age '{age}' is neither 0 nor a time with s, m, h or d" in r.stderr
+
+
+@pytest.mark.parametrize("age, seconds", [("0", 0), ("0h", 0), ("90s", 90), ("90m", 5400), ("36h", 129600), ("30d", 2592000)])
+def test_an_age_is_what_it_says(place, age, seconds):
+    path = place / f"age-{age}"
+    path.mkdir()
+    s = Service(path, "--driver", "fake", "--keep-age", age)
+    with s.connect() as w:
+        kept = w.call("GetStatus")["status"]["log"]["ageMaxNs"]
+    assert s.stop() == 0
+    assert kept == seconds * 10**9
 
 
 def fill(service):

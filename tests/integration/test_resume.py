@@ -163,6 +163,7 @@ def test_a_script_goes_on_where_it_was(fake, place):
     # what does not match moves it, too
     run_fake(fake, "fifth")
     assert events(fake, *args, "--filter", "id=nobody") == []
+    assert file.read_text() == events(fake, "--last", "1")[0]["cursor"] + "\n"
     assert not (place / "cursor.new").exists()
 
 
@@ -286,22 +287,38 @@ def test_no_hole_and_no_duplicate_over_kills(place):
 
 
 def test_the_reader_starts_the_service(place):
-    """Where hcs would start a service, a stream that reconnects does."""
+    """What a client had started is started again by a stream that reconnects."""
     path = place / "again"
     path.mkdir()
-    s = Service(path)
-    before = s.process.pid
+    s = Service(path, start=False)
+    before = json.loads(s.hcs("version", "--format", "json", check=0).stdout)["service"]["pid"]
     with Reader(s) as r:
         wait_for(lambda: streams(s) == 1, "the reader has its position")
-        s.process.send_signal(signal.SIGKILL)
-        s.process.wait(60)
+        os.kill(before, signal.SIGKILL)
         wait_for(lambda: "ServiceReconnected" in r.names(), "the reader has its place again")
         info = json.loads(s.hcs("version", "--format", "json", check=0).stdout)["service"]
     assert info["pid"] != before
     os.kill(info["pid"], signal.SIGTERM)
     wait_for(lambda: not os.path.exists(f"/proc/{info['pid']}"), "the service has ended")
-    s.log.close()
-    s.process = None
+
+
+def test_hcsd_says_who_started_it(place):
+    path = place / "who"
+    path.mkdir()
+    s = Service(path, start=False)
+    ready = {}
+    info = json.loads(s.hcs("version", "--format", "json", check=0).stdout)["service"]
+    with s.connect() as w:
+        w.send("Subscribe", more=True)
+        ready["client"] = w.receive()["parameters"]
+    os.kill(info["pid"], signal.SIGTERM)
+    wait_for(lambda: not os.path.exists(f"/proc/{info['pid']}"), "the service has ended")
+    s.start()
+    with s.connect() as w:
+        w.send("Subscribe", more=True)
+        ready["hand"] = w.receive()["parameters"]
+    assert s.stop() == 0
+    assert ready["client"]["automatic"] is True and "automatic" not in ready["hand"]
 
 
 def streams(service):

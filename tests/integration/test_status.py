@@ -44,6 +44,16 @@ def test_every_field_is_described(service):
     assert set(names(now)) - words == set()
 
 
+def test_the_documents_say_what_is_kept(service):
+    kept = status(service)["log"]
+    size = f"{kept['bytesMax'] // 2**20}M"
+    docs = pathlib.Path(os.environ["SOURCE_ROOT"])
+    assert kept["ageMaxNs"] == 0
+    assert f"the newest {kept['eventsMax']} events, up to {size} of them, of any age" in (docs / "docs/behaviour.md").read_text()
+    table = (docs / "docs/events.md").read_text()
+    assert f"| `--keep-events N` | {kept['eventsMax']} |" in table and f"| `--keep-bytes SIZE` | {size} |" in table
+
+
 def test_it_tells_what_there_is(service, run_args):
     before = status(service)
     assert before["pid"] == service.process.pid and before["socket"] == str(service.socket)

@@ -520,6 +520,18 @@ static hcs_result make_directory(const char *path, hcs_error *err)
                  : HCS_OK;
 }
 
+hcs_result autostart_connect_only(const char *path, int *out_fd, hcs_error *err)
+{
+    hcs_result r;
+
+    assert(path && out_fd);
+    r = try_connect(path, out_fd, err);
+    if (r == 0)
+        return fail(err, HCS_E_SERVICE_NOT_AVAILABLE, "host.connect",
+                    "nobody serves '%s'; start hcsd there again, as it was started before", path);
+    return r < 0 ? r : HCS_OK;
+}
+
 hcs_result autostart_connect(const char *path, int *out_fd, struct autostart *out_start,
                              hcs_error *err)
 {

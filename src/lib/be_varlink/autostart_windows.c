@@ -25,6 +25,12 @@ hcs_result autostart_connect(const char *path, int *out_fd, struct autostart *ou
     return not_here(path, err);
 }
 
+hcs_result autostart_connect_only(const char *path, int *out_fd, hcs_error *err)
+{
+    (void) out_fd;
+    return not_here(path, err);
+}
+
 hcs_result autostart_explain(const char *path, const struct autostart *start, hcs_error *err)
 {
     (void) start;

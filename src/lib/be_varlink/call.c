@@ -36,11 +36,13 @@ static hcs_result call_connect(struct call *c, enum call_kind kind, hcs_error *e
     }
     if (c->host->is_tcp)
         r = tcp_connect(&c->host->tcp, &fd, greeting, err);
+    else if (kind == CALL_STREAM_ONLY)
+        r = autostart_connect_only(c->host->path, &fd, err);
     else
         r = autostart_connect(c->host->path, &fd, &start, err);
     if (r >= 0)
-        r = varlink_new(fd, kind == CALL_STREAM ? EVENT_BYTES_MAX : REPLY_BYTES_MAX,
-                        REPLY_BYTES_MAX, &c->link, err);
+        r = varlink_new(fd, kind != CALL_ONCE ? EVENT_BYTES_MAX : REPLY_BYTES_MAX, REPLY_BYTES_MAX,
+                        &c->link, err);
     if (r < 0)
         return r;
     c->start = start;
@@ -108,7 +110,7 @@ static char *request_text(const char *method, enum call_kind kind, const json_t 
     text = malloc(size);
     if (text)
         snprintf(text, size, "{\"method\":\"%s\",\"parameters\":%s%s}", method, inner,
-                 kind == CALL_STREAM ? ",\"more\":true" : "");
+                 kind != CALL_ONCE ? ",\"more\":true" : "");
     return text;
 }
 

@@ -41,6 +41,9 @@ _must_use_ hcs_result autostart_address(const char *path_opt, char **out_path, h
 _must_use_ hcs_result autostart_connect(const char *path, int *out_fd, struct autostart *out_start,
                                         hcs_error *err);
 
+/* The same, but nothing is started: when nobody answers that is HCS_E_SERVICE_NOT_AVAILABLE. */
+_must_use_ hcs_result autostart_connect_only(const char *path, int *out_fd, hcs_error *err);
+
 /* Replace @err of a service that was started and went away by what its log says. */
 _must_use_ hcs_result autostart_explain(const char *path, const struct autostart *start,
                                         hcs_error *err);
@@ -75,7 +78,8 @@ struct call {
     bool answered;
 };
 
-enum call_kind { CALL_ONCE, CALL_STREAM };
+/* CALL_STREAM_ONLY is a CALL_STREAM that starts no service. */
+enum call_kind { CALL_ONCE, CALL_STREAM, CALL_STREAM_ONLY };
 
 void call_init(struct call *c);
 void call_done(struct call *c); /* a connection that still waits for its answer is closed */

@@ -3,7 +3,8 @@
  * Owns:    the pauses between attempts.
  * Users:   stream.c, on the thread of the reader; subscribe.c when the stream is opened.
  * Promise: pauses double from 50 ms to 5 s and have chance in them, so that many readers do not
- *          come at once; a service that ends again and again before it tells anything is not asked
+ *          come at once; a service is started only where the one that was lost had been started by
+ *          a client; a service that ends again and again before it tells anything is not asked
  *          more often than that.
  */
 #include <assert.h>
@@ -15,6 +16,9 @@
 #define PAUSE_MS_MAX 5000
 #define SETTLED_NS UINT64_C(5000000000)
 #define MS_NS UINT64_C(1000000)
+
+/* A service that begins has its socket a moment before it is open to a group. */
+#define HOPELESS_MAX 3
 
 hcs_result reconnect_allow(struct vl_stream *s, hcs_error *err)
 {
@@ -54,6 +58,8 @@ void reconnect_later(struct vl_stream *s)
     if (!s->away) {
         s->away = true;
         b->attempts = 0;
+        b->hopeless = 0;
+        b->why = (hcs_error) HCS_ERROR_INIT;
         if (b->settled_ns && now - b->settled_ns > SETTLED_NS)
             b->next_ms = PAUSE_MS_MIN;
     }
@@ -62,18 +68,36 @@ void reconnect_later(struct vl_stream *s)
     watch_set_alarm(&s->watch, now + pause_ms * MS_NS);
 }
 
-bool reconnect_try(struct vl_stream *s)
+void reconnect_failed(struct vl_stream *s, const hcs_error *why)
 {
+    s->backoff.why = *why;
+    reconnect_later(s);
+}
+
+hcs_result reconnect_try(struct vl_stream *s, hcs_error *err)
+{
+    struct backoff *b = &s->backoff;
+    hcs_error why = HCS_ERROR_INIT;
+    hcs_result r;
+
     assert(s->away && !s->call.link);
     if (!watch_alarm_is_due(&s->watch))
-        return false;
+        return 0;
     watch_set_alarm(&s->watch, 0);
-    s->backoff.attempts++;
+    b->attempts++;
     s->subscribing = true;
-    if (subscribe_begin(s, NULL) >= 0)
-        return true;
-    reconnect_later(s);
-    return false;
+    r = subscribe_begin(s, &why);
+    if (r >= 0) {
+        b->hopeless = 0;
+        return 1;
+    }
+    b->hopeless = hcs_result_retryable(r) ? 0 : b->hopeless + 1;
+    if (b->hopeless == HOPELESS_MAX) {
+        error_copy(err, &why);
+        return r;
+    }
+    reconnect_failed(s, &why);
+    return 0;
 }
 
 void reconnect_done(struct vl_stream *s)

@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "clock.h"
 #include "event.h"
 #include "own_event.h"
 
@@ -108,19 +109,24 @@ static void event_lost(struct vl_stream *s, const hcs_error *why, hcs_event *e)
 /* We have our place at the service again. */
 static void event_again(struct vl_stream *s, hcs_event *e)
 {
+    json_t *detail = json_pack("{s:I}", "Attempts", (json_int_t) s->backoff.attempts);
+
     reconnect_done(s);
-    own_event_document(e, HCS_EVENT_SERVICE_RECONNECTED,
-                       json_pack("{s:I}", "Attempts", (json_int_t) s->backoff.attempts),
-                       &s->detail);
+    /* A text that JSON cannot say (a path that is not UTF-8) is left out. */
+    if (detail && s->backoff.why.code < 0)
+        (void) json_object_set_new(detail, "LastError", json_string(s->backoff.why.text));
+    own_event_document(e, HCS_EVENT_SERVICE_RECONNECTED, detail, &s->detail);
 }
 
-/* Whether it is before the moment that the user wants to begin with.  The service says so itself,
- * but not any more when it is asked to go on after an event that was before that moment, too. */
+/* Whether it is before the moment that the user wants to begin with.  The service sees to that
+ * itself, by the first event of that moment, which a filter may leave out: what it then gives may
+ * be stamped earlier, when the clock was set back.  It does not when it is asked to go on after an
+ * event that was before that moment, too. */
 static bool is_too_early(struct vl_stream *s, const hcs_event *e)
 {
     if (e->kind == HCS_EVENT_GAP || s->since_ns == 0)
         return false;
-    if (e->realtime_ns < s->since_ns)
+    if (s->since_is_ours && e->realtime_ns < s->since_ns)
         return true;
     s->since_ns = 0;
     return false;
@@ -170,6 +176,9 @@ static hcs_result event_bookmark(struct vl_stream *s, const json_t *position, hc
 {
     hcs_result r = place_take(s, position, err);
 
+    /* What comes after the moment is behind it, whatever it is stamped. */
+    if (r >= 0 && clock_realtime_ns() >= s->since_ns)
+        s->since_ns = 0;
     if (r < 0 || !s->bookmarks)
         return r;
     own_event_stamp(e, HCS_EVENT_BOOKMARK);
@@ -238,7 +247,7 @@ static int answer_lost(struct vl_stream *s, const hcs_error *why, hcs_event *e)
     bool refused = s->call.answered && why->code != HCS_E_PROTOCOL_ERROR;
 
     if (s->away && !s->cut && reconnect_can(s, why->code)) {
-        reconnect_later(s);
+        reconnect_failed(s, why);
         return 0;
     }
     if (refused || (s->away && !s->cut))
@@ -295,8 +304,11 @@ static int event_read(struct vl_stream *s, hcs_event *e)
             event_end(s, s->end_reason, e);
             return 1;
         }
-        if (!s->call.link && !reconnect_try(s))
-            return 0;
+        r = s->call.link ? 1 : reconnect_try(s, &why);
+        if (r < 0)
+            event_end(s, why.text, e);
+        if (r <= 0)
+            return r < 0;
         varlink_message_done(&s->message);
         if (event_scanned(s, e)) {
             if (s->reconnects)
@@ -399,6 +411,15 @@ hcs_pollable vl_stream_pollable(const hcs_stream *stream)
     return vl_stream_of(stream)->watch.both;
 }
 
+/* At the deadline only bytes that have come are still looked at, for each look takes some: whatever
+ * else makes the watch readable may do so for ever. */
+static bool stream_goes_on(const struct vl_stream *s, uint64_t deadline)
+{
+    if (!watch_wait(&s->watch, deadline))
+        return false;
+    return deadline_left_ms(deadline) != 0 || (s->call.link && link_wait_readable(s->call.link, 0));
+}
+
 static hcs_result stream_wait(struct vl_stream *s, uint64_t deadline, hcs_event *e, hcs_error *err)
 {
     for (;;) {
@@ -406,7 +427,7 @@ static hcs_result stream_wait(struct vl_stream *s, uint64_t deadline, hcs_event 
 
         if (r != 0)
             return r < 0 ? r : HCS_OK;
-        if (!watch_wait(&s->watch, deadline))
+        if (!stream_goes_on(s, deadline))
             return fail(err, HCS_E_OPERATION_TIMEOUT, "stream.next", "no event yet");
     }
 }

@@ -22,6 +22,8 @@ struct place {
 struct backoff {
     unsigned next_ms;    /* what the next pause is made of */
     unsigned attempts;   /* since the service was lost */
+    unsigned hopeless;   /* of those the last ones, which no later one mends */
+    hcs_error why;       /* of the last one that failed; code 0: none has */
     uint32_t chance;     /* state of a generator of its own */
     uint64_t settled_ns; /* since when the connection is good */
 };
@@ -37,12 +39,14 @@ struct vl_stream {
     json_t *request;      /* parameters of Subscribe, but for where to begin */
     json_t *begin;        /* and where, for the first time */
     bool bookmarks;       /* wanted by the user: he is told */
-    uint64_t since_ns;    /* HCS_FROM_TIME, until its first event has come */
+    uint64_t since_ns;    /* HCS_FROM_TIME, until an event shows that it was there; 0: it was */
+    bool since_is_ours;   /* the service was not told of it: it goes on after a place */
 
     /* A stream of a system that is being created has not subscribed yet: */
     struct vl_op *creation; /* counted; NULL: it has */
 
     bool reconnects;                /* as the user wants it */
+    bool may_start;                 /* the service said that a client had started it */
     bool away;                      /* the service was lost, and we do not have our place again */
     struct backoff backoff;         /* then */
     bool exited;                    /* the one system's exit has been told */
@@ -116,8 +120,11 @@ bool reconnect_can(const struct vl_stream *s, hcs_result why);
 /* The connection was lost: try again, later. */
 void reconnect_later(struct vl_stream *s);
 
-/* Try if it is time: true and the service has been asked, false: later. */
-bool reconnect_try(struct vl_stream *s);
+/* An attempt has failed for the reason @why: try again, later. */
+void reconnect_failed(struct vl_stream *s, const hcs_error *why);
+
+/* Try if it is time: 1 and the service has been asked, 0: later, negative: it is of no use. */
+_must_use_ hcs_result reconnect_try(struct vl_stream *s, hcs_error *err);
 
 /* The service has answered that it is ready; it has told something. */
 void reconnect_done(struct vl_stream *s);

@@ -158,17 +158,19 @@ hcs_result subscribe_check_ready(struct vl_stream *s, const json_t *answer, hcs_
                     "no 'ready' in the first answer of the service");
     /* From here on the service going away is an event, not a failed start. */
     s->call.start.started = false;
+    s->may_start = json_is_true(json_object_get(answer, "automatic"));
     return ready_place(s, ready, err);
 }
 
 hcs_result subscribe_begin(struct vl_stream *s, hcs_error *err)
 {
+    enum call_kind kind = s->away && !s->may_start ? CALL_STREAM_ONLY : CALL_STREAM;
     json_t *parameters = NULL;
     hcs_result r = parameters_make(s, &parameters, err);
 
+    s->since_is_ours = s->at.known;
     if (r >= 0)
-        r = call_begin(&s->call, s->host, CALL_STREAM, INTERFACE "Subscribe", parameters, NULL, 0,
-                       err);
+        r = call_begin(&s->call, s->host, kind, INTERFACE "Subscribe", parameters, NULL, 0, err);
     return r < 0 ? r : watch_add(&s->watch, s->call.link, err);
 }
 

@@ -116,7 +116,10 @@ hcs_result watch_add(struct watch *w, const struct varlink *link, hcs_error *err
 
 void watch_forget(struct watch *w)
 {
-    w->link = NULL; /* the epoll forgets what is closed */
+    /* What is closed is forgotten only when no child of a fork() has it any more. */
+    if (w->link)
+        (void) epoll_ctl(w->both, EPOLL_CTL_DEL, varlink_fd(w->link), NULL);
+    w->link = NULL;
 }
 
 hcs_result watch_add_other(struct watch *w, const struct link_watch *other, hcs_error *err)

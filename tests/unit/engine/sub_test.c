@@ -334,7 +334,7 @@ static void an_exit_that_is_not_wanted_ends_the_stream_of_its_system(void **stat
     put_many(b, 3);
     engine_terminate(b->engine, &calls[2], "a", 0);
     settle(b);
-    assert_string_equal(got(r), "xthe system has exited");
+    assert_string_equal(got(r), "b6:a xthe system has exited");
     close_reader(r);
     options.filter_opt = NULL;
     options.from = SUB_FROM_LAST;
@@ -481,7 +481,7 @@ static void without_follow_it_ends_after_what_was_durable(void **state)
         got_of(b, (struct sub_options){ .from = SUB_FROM_BEGINNING,
                                         .no_follow = 1,
                                         .filter_opt = filter_of("{\"kinds\":[1]}") }),
-        "r0:a xno more events");
+        "r0:a b210:a xno more events");
     end(b);
 }
 

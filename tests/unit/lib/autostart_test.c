@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "hcs/hcs.h"
+#include "pollable.h"
 #include "service.h"
 
 /* ---- the program as hcsd ---- */
@@ -37,10 +38,14 @@ static void handle(struct service *s, struct client *c, const char *method,
                    const json_t *parameters, struct varlink_message *message)
 {
     (void) s;
-    (void) method;
     (void) parameters;
     (void) message;
-    client_reply(c, info);
+    if (strcmp(method, "org.libhcs.ComputeService.Subscribe") == 0)
+        client_continue(c, getenv("TEST_BY_HAND") ? "{\"ready\":{\"log\":\"l\",\"after\":3}}"
+                                                  : "{\"ready\":{\"log\":\"l\",\"after\":3},"
+                                                    "\"automatic\":true}");
+    else
+        client_reply(c, info);
 }
 
 /* Of those that the test has changed; a sanitizer catches others in every program. */
@@ -131,6 +136,7 @@ static int teardown(void **state)
     unlink(path);
     unlink(log_path);
     unsetenv("TEST_DIE");
+    unsetenv("TEST_BY_HAND");
     unsetenv("HCS_HOST");
     unsetenv("NOTIFY_SOCKET");
     return rmdir(directory);
@@ -283,6 +289,99 @@ static void service_that_left_is_started_again(void **state)
     assert_int_not_equal(number(json, "pid"), pid);
     json_decref(json);
     hcs_string_free(text);
+    hcs_host_close(host);
+}
+
+/* ---- streams that reconnect ---- */
+
+/* A stream whose service was killed, and has told so. */
+static hcs_stream *stream_away(hcs_host **host)
+{
+    hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
+    hcs_event event = HCS_EVENT_INIT;
+    json_t *json = open_info(host);
+    pid_t pid = (pid_t) number(json, "pid");
+    hcs_stream *stream = NULL;
+
+    json_decref(json);
+    options.flags = HCS_STREAM_RECONNECT;
+    assert_int_equal(hcs_stream_open(*host, &options, &stream, NULL), HCS_OK);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    while (kill(pid, 0) == 0)
+        continue;
+    assert_int_equal(hcs_stream_next(stream, -1, &event, NULL), HCS_OK);
+    assert_int_equal(event.kind, HCS_EVENT_SERVICE_DISCONNECT);
+    return stream;
+}
+
+static void expect_next(hcs_stream *stream, hcs_event_kind kind, const char *detail)
+{
+    hcs_event event = HCS_EVENT_INIT;
+
+    assert_int_equal(hcs_stream_next(stream, -1, &event, NULL), HCS_OK);
+    assert_int_equal(event.kind, kind);
+    if (!strstr(event.detail, detail))
+        fail_msg("%s instead of %s", event.detail, detail);
+}
+
+static void stream_starts_again_what_a_client_had_started(void **state)
+{
+    hcs_host *host = NULL;
+    hcs_stream *stream = stream_away(&host);
+
+    (void) state;
+    expect_next(stream, HCS_EVENT_SERVICE_RECONNECTED, "{\"Attempts\":1}");
+    hcs_stream_close(stream);
+    hcs_host_close(host);
+}
+
+static void stream_whose_socket_is_none_any_more_ends_and_says_why(void **state)
+{
+    hcs_host *host = NULL;
+    hcs_stream *stream = stream_away(&host);
+    int fd;
+
+    (void) state;
+    assert_int_equal(unlink(path), 0);
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    expect_next(stream, HCS_EVENT_END, "is not a socket");
+    hcs_stream_close(stream);
+    hcs_host_close(host);
+}
+
+static bool is_served(void)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
+
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    r = connect(fd, (struct sockaddr *) &address, sizeof(address));
+    close(fd);
+    return r == 0;
+}
+
+static void stream_waits_for_what_somebody_else_had_started(void **state)
+{
+    hcs_host *host = NULL;
+    hcs_stream *stream;
+    char *text = NULL;
+
+    (void) state;
+    setenv("TEST_BY_HAND", "1", 1);
+    stream = stream_away(&host);
+    for (int attempt = 0; attempt < 3; attempt++) {
+        hcs_event event = HCS_EVENT_INIT;
+
+        assert_true(pollable_is_ready(hcs_stream_pollable(stream), 20000));
+        assert_int_equal(hcs_stream_next(stream, 0, &event, NULL), HCS_E_OPERATION_TIMEOUT);
+    }
+    assert_false(is_served());
+    assert_int_equal(hcs_host_info(host, &text, NULL), HCS_OK);
+    hcs_string_free(text);
+    expect_next(stream, HCS_EVENT_SERVICE_RECONNECTED, "\"LastError\":\"nobody serves");
+    hcs_stream_close(stream);
     hcs_host_close(host);
 }
 
@@ -443,6 +542,9 @@ int main(int argc, char **argv)
         T(crowd_starts_one_service),
         T(stale_socket_is_replaced),
         T(service_that_left_is_started_again),
+        T(stream_starts_again_what_a_client_had_started),
+        T(stream_whose_socket_is_none_any_more_ends_and_says_why),
+        T(stream_waits_for_what_somebody_else_had_started),
         T(missing_directory_is_made_private),
         T(missing_program_is_named),
         T(service_that_dies_at_start_is_quoted),

@@ -14,6 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef _WIN32
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+
 #include "hcs/hcs.h"
 #include "monitor.h"
 #include "pollable.h"
@@ -617,12 +623,52 @@ static void attempts_that_fail_are_not_told(void **state)
     /* Pauses of 50, 100, 200 and 400 ms, of which chance takes up to a half. */
     assert_true(event.monotonic_ns - lost_ns >= 375 * UINT64_C(1000000));
     assert_int_equal(event.sequence, 0);
-    assert_string_equal(event.detail, "{\"Attempts\":4}");
+    assert_non_null(strstr(event.detail, "{\"Attempts\":4,\"LastError\":\""));
     expect_asked("{\"after\":1,\"from\":\"after\",\"log\":\"" LOG "\"}");
     expect_event(stream, 2);
     expect_cursor(stream, "hcs1." LOG ".2");
     hcs_stream_close(stream);
 }
+
+#ifndef _WIN32
+/* A child that has the descriptors of ours, but for the service's, until it is ended. */
+static pid_t fork_child(void)
+{
+    pid_t pid = fork();
+
+    if (pid != 0)
+        return pid;
+    for (size_t i = 0; i < service.n_clients; i++)
+        close(varlink_fd(service.clients[i]->link));
+    for (;;)
+        pause();
+}
+
+static void a_child_that_has_the_connection_wakes_nobody(void **state)
+{
+    hcs_stream *stream = reconnecting();
+    hcs_event event = HCS_EVENT_INIT;
+    pid_t child = fork_child();
+    unsigned looks = 0;
+
+    (void) state;
+    assert_true(child > 0);
+    SCRIPT(script.n_subscribed = 0);
+    SCRIPT(script.refuse = UINT32_MAX);
+    service_hang_up(&service);
+    expect_kind(stream, HCS_EVENT_SERVICE_DISCONNECT);
+    for (; count_subscribed() < 4 && looks < 100; looks++) {
+        assert_true(readable(stream, 20000));
+        assert_int_equal(hcs_stream_next(stream, 0, &event, NULL), HCS_E_OPERATION_TIMEOUT);
+    }
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    assert_true(looks < 100); /* an attempt needs a few: until it is due, and for its answer */
+    SCRIPT(script.refuse = 0);
+    expect_kind(stream, HCS_EVENT_SERVICE_RECONNECTED);
+    hcs_stream_close(stream);
+}
+#endif
 
 static void a_service_that_is_full_is_asked_again_and_one_that_refuses_ends_it(void **state)
 {
@@ -709,6 +755,67 @@ static void what_is_before_since_is_not_told_after_a_reconnect(void **state)
     event = next(stream);
     assert_int_equal(event.kind, HCS_EVENT_GAP);
     expect_cursor(stream, "hcs1." LOG ".4");
+    hcs_stream_close(stream);
+}
+
+/* Told of bookmarks, and without an event of the script before the moment. */
+static hcs_stream *stream_since(uint64_t since_ns)
+{
+    hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
+
+    options.from = HCS_FROM_TIME;
+    options.since_ns = since_ns;
+    options.flags = HCS_STREAM_RECONNECT;
+    options.bookmark_ms = 500;
+    return stream_opened(&options);
+}
+
+static void lose_and_find(hcs_stream *stream)
+{
+    service_hang_up(&service);
+    expect_kind(stream, HCS_EVENT_SERVICE_DISCONNECT);
+    expect_kind(stream, HCS_EVENT_SERVICE_RECONNECTED);
+}
+
+/* The first event of the moment was left out by a filter, and then the clock was set back. */
+static void what_the_service_gives_is_not_too_early(void **state)
+{
+    hcs_stream *stream;
+
+    (void) state;
+    SCRIPT(script.n_events = 1);
+    stream = stream_since(6);
+    expect_event(stream, 1);
+    SCRIPT(script.n_events = 2);
+    lose_and_find(stream);
+    expect_event(stream, 2);
+    hcs_stream_close(stream);
+}
+
+static void a_bookmark_behind_the_moment_is_as_good_as_an_event(void **state)
+{
+    hcs_stream *stream = stream_since(6);
+
+    (void) state;
+    say(BOOKMARK(LOG, "0"));
+    expect_kind(stream, HCS_EVENT_BOOKMARK);
+    SCRIPT(script.n_events = 1);
+    lose_and_find(stream);
+    expect_event(stream, 1);
+    hcs_stream_close(stream);
+}
+
+static void a_bookmark_before_the_moment_says_nothing_of_it(void **state)
+{
+    hcs_stream *stream = stream_since(UINT64_C(9000000000000000000)); /* in 2255 */
+
+    (void) state;
+    say(BOOKMARK(LOG, "0"));
+    expect_kind(stream, HCS_EVENT_BOOKMARK);
+    SCRIPT(script.n_events = 1);
+    lose_and_find(stream);
+    say("{\"gap\":{\"first\":2,\"last\":3}}");
+    expect_kind(stream, HCS_EVENT_GAP);
     hcs_stream_close(stream);
 }
 
@@ -875,10 +982,16 @@ int main(void)
         T(cut_at_every_byte_nothing_is_lost_and_nothing_twice),
         T(cut_before_ready_it_cannot_be_opened),
         T(attempts_that_fail_are_not_told),
+#ifndef _WIN32
+        T(a_child_that_has_the_connection_wakes_nobody),
+#endif
         T(a_service_that_is_full_is_asked_again_and_one_that_refuses_ends_it),
         T(nonsense_ends_it_and_is_not_asked_for_again),
         T(another_log_is_gone_over_to),
         T(what_is_before_since_is_not_told_after_a_reconnect),
+        T(what_the_service_gives_is_not_too_early),
+        T(a_bookmark_behind_the_moment_is_as_good_as_an_event),
+        T(a_bookmark_before_the_moment_says_nothing_of_it),
         T(the_same_incarnation_is_asked_for_again),
         T(after_the_exit_nothing_is_tried_again),
         T(a_stream_of_a_system_that_is_being_created_is_had_in_the_end),
