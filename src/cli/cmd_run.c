@@ -16,6 +16,7 @@
 #include "program.h"
 
 #define STOP_LIMIT_MS 10000
+#define TRIES 3 /* of a call over which the service goes away */
 #define ID_SIZE 16
 
 struct wishes {
@@ -29,7 +30,8 @@ static const char text[] =
     "the standard handles of hcs, and the container ended when the program has.  The exit status\n"
     "is the program's own; 128 + n when signal n ended it; 125 when hcs or the service failed,\n"
     "126 when the program cannot be executed, 127 when it is not there.  SIGINT, SIGTERM, SIGHUP\n"
-    "and SIGQUIT go to the program; the third Ctrl-C ends the container by force.\n"
+    "and SIGQUIT go to the program; the third Ctrl-C ends the container by force.  A service that\n"
+    "goes away is waited for: the program goes on, and its status is still the true one.\n"
     "\n"
     "Without --rootfs it is $HCS_ROOTFS, else the default of the installation.  With --isolation\n"
     "none the program is a plain process of this machine, under the same watch: for machines\n"
@@ -218,15 +220,39 @@ static hcs_result create_and_start(struct program *p, const char *id, const char
     return program_finish_op(p, op, err);
 }
 
+static void say_left(const struct program *p)
+{
+    const char *id = hcs_system_id(p->system);
+
+    output_fail("%s was not ended, the service is away: hcs kill %s ends it", id, id);
+}
+
+static hcs_result try_terminate(struct program *p, hcs_error *err)
+{
+    hcs_op *op = NULL;
+    hcs_result r = hcs_system_terminate(p->system, &op, err);
+
+    if (r == HCS_OK)
+        r = hcs_op_wait(op, STOP_LIMIT_MS, err);
+    hcs_op_close(op);
+    program_note_loss(p, r);
+    return r;
+}
+
 static void terminate(struct program *p)
 {
     hcs_error err = HCS_ERROR_INIT;
-    hcs_op *op = NULL;
-    hcs_result r = hcs_system_terminate(p->system, &op, &err);
+    hcs_result r = HCS_E_SERVICE_DISCONNECT;
 
-    if (r == HCS_OK)
-        r = hcs_op_wait(op, STOP_LIMIT_MS, &err);
-    hcs_op_close(op);
+    for (int i = 0; i < TRIES && hcs_result_class(r) == HCS_CLASS_SERVICE_GONE; i++) {
+        if (program_await_service(p) < 0) {
+            say_left(p);
+            return;
+        }
+        if (p->system_ended)
+            return;
+        r = try_terminate(p, &err);
+    }
     if (r == HCS_E_OPERATION_TIMEOUT)
         output_fail("%s has not ended after %d s", hcs_system_id(p->system), STOP_LIMIT_MS / 1000);
     else if (r < 0 && hcs_result_class(r) != HCS_CLASS_ALREADY_STOPPED)
@@ -241,13 +267,16 @@ static void end_system(struct program *p, int gently)
     hcs_error err = HCS_ERROR_INIT;
     hcs_result r;
 
-    if (p->system_ended || p->is_lost)
+    if (p->system_ended)
         return;
-    if (!gently) {
+    if (!gently || program_await_service(p) < 0) {
         terminate(p);
         return;
     }
     r = hcs_system_shut_down(p->system, NULL, &err);
+    program_note_loss(p, r);
+    if (p->system_ended)
+        return;
     if (r < 0 && hcs_result_class(r) != HCS_CLASS_ALREADY_STOPPED)
         output_error(&err, hcs_system_id(p->system));
     if (r < 0 || program_await_system(p, STOP_LIMIT_MS) < 0)

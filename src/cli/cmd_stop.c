@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "await.h"
 #include "cli.h"
 #include "machine.h"
 #include "output.h"
@@ -58,7 +59,7 @@ static hcs_result forget(hcs_system *system, int64_t until_ms, hcs_error *err)
 static hcs_result wait_and_tell(hcs_system *system, int64_t until_ms, hcs_error *err)
 {
     hcs_exit report = HCS_EXIT_INIT;
-    hcs_result r = hcs_system_wait(system, -1, &report, err);
+    hcs_result r = await_end(system, &report, err);
     char how[256];
 
     (void) until_ms;
@@ -225,7 +226,8 @@ const struct command cmd_wait = {
     .name = "wait",
     .arguments = "ID...",
     .summary = "Wait until systems have ended and say how",
-    .text = "Answers at once for those that have ended.\n\n"
+    .text = "Answers at once for those that have ended.  When the service goes away it is waited "
+            "for.\n\n"
             "Example:\n  hcs wait web      # web: shut down by client\n",
     .run = run_wait,
 };

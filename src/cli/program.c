@@ -3,7 +3,8 @@
  * Owns the event stream of the system while the program runs, and the signals meant for it.  Used
  * by run and exec.  The stream is open before the program exists, so its end cannot be missed, and
  * one poll waits for events and signals alike: no thread, no timer, no second way to learn of the
- * end.
+ * end.  The stream goes on when the service was away, and so does the wait; while it is away
+ * nothing is asked of it, for asking would start a service, and signals are kept.
  */
 #include "program.h"
 
@@ -19,6 +20,7 @@
 #include "report.h"
 
 #define INTERRUPTS_MAX 3
+#define LOSS_LIMIT_MS 1000
 
 /* ---- signals ---- */
 
@@ -48,6 +50,14 @@ void program_done(struct program *p)
     hcs_stream_close(p->stream);
     if (p->signals >= 0)
         close(p->signals);
+}
+
+/* Nothing can be ended by force now: the wait is what is given up. */
+static void give_up(struct program *p)
+{
+    output_fail("third Ctrl-C while the service is away: the program may still run in %s",
+                hcs_system_id(p->system));
+    p->is_lost = 1;
 }
 
 static void say_pressed_again(const struct program *p)
@@ -91,14 +101,29 @@ static void forward(struct program *p, int number)
         output_error(&err, NULL);
 }
 
-/* Signals that have come: to the program, or kept until there is one. */
+static void take_events(struct program *p);
+
+static void forward_pending(struct program *p)
+{
+    int number = p->pending;
+
+    p->pending = 0;
+    if (number)
+        forward(p, number);
+}
+
+/* Signals that have come: to the program, or kept until there is one and it can be told. */
 static void take_signals(struct program *p)
 {
     struct signalfd_siginfo info;
 
     while (read(p->signals, &info, sizeof info) == (ssize_t) sizeof info) {
         p->interrupts += info.ssi_signo == SIGINT;
-        if (p->process && hcs_process_id(p->process) && !p->has_exit)
+        if (p->stream && !p->is_away)
+            take_events(p); /* or it has gone, and nobody has looked yet */
+        if (p->is_away && p->interrupts >= INTERRUPTS_MAX)
+            give_up(p);
+        else if (p->process && hcs_process_id(p->process) && !p->has_exit && !p->is_away)
             forward(p, (int) info.ssi_signo);
         else
             p->pending = (int) info.ssi_signo;
@@ -144,12 +169,24 @@ hcs_result program_finish_op(struct program *p, hcs_op *take_op, hcs_error *err)
     return r;
 }
 
-/* A gap may have swallowed the end of the process: the service still knows. */
+/* A gap may have swallowed an end, and a service that came back may not know what its predecessor
+ * did: nobody waits for an end that will not be told. */
+static void note_answer(struct program *p, hcs_result r)
+{
+    if (hcs_result_class(r) == HCS_CLASS_NOT_FOUND)
+        p->is_lost = 1;
+}
+
 static void ask_for_exit(struct program *p)
 {
     hcs_exit report = HCS_EXIT_INIT;
+    hcs_result r;
 
-    if (!p->has_exit && hcs_process_wait(p->process, 0, &report, NULL) == HCS_OK) {
+    if (!p->process || p->has_exit)
+        return;
+    r = hcs_process_wait(p->process, 0, &report, NULL);
+    note_answer(p, r);
+    if (r == HCS_OK) {
         p->exit = report;
         p->has_exit = 1;
     }
@@ -158,9 +195,35 @@ static void ask_for_exit(struct program *p)
 static void ask_for_system(struct program *p)
 {
     hcs_exit report = HCS_EXIT_INIT;
+    hcs_result r = hcs_system_wait(p->system, 0, &report, NULL);
 
-    if (hcs_system_wait(p->system, 0, &report, NULL) == HCS_OK)
+    note_answer(p, r);
+    if (r == HCS_OK)
         p->system_ended = 1;
+}
+
+static void note_away(struct program *p)
+{
+    p->is_away = 1;
+    p->is_lost |= !p->reconnects;
+    if (p->is_lost || p->system_ended)
+        return;
+    output_fail("the service is gone: waiting for it to come back; %s goes on meanwhile",
+                hcs_system_id(p->system));
+}
+
+/* After the system's end there is nothing more; before it, the service has something else to say.
+ */
+static void note_end(struct program *p, const hcs_event *event)
+{
+    _cleanup_(free_dropp) char *words = NULL;
+
+    p->is_away &= !p->reconnects;
+    p->is_lost = 1;
+    if (p->has_exit || p->system_ended)
+        return;
+    words = report_event_words(event);
+    output_fail("%s", words ? words : "the stream ended");
 }
 
 static void take_event(struct program *p, const hcs_event *event)
@@ -175,14 +238,19 @@ static void take_event(struct program *p, const hcs_event *event)
     case HCS_EVENT_SYSTEM_EXITED:
         p->system_ended = 1;
         break;
+    case HCS_EVENT_SERVICE_RECONNECTED:
+        p->is_away = 0;
+        output_fail("the service is back");
+        break;
     case HCS_EVENT_GAP:
-        if (p->process)
-            ask_for_exit(p);
+        ask_for_exit(p);
         ask_for_system(p);
         break;
     case HCS_EVENT_SERVICE_DISCONNECT:
+        note_away(p);
+        break;
     case HCS_EVENT_END:
-        p->is_lost = 1;
+        note_end(p, event);
         break;
     default:
         break;
@@ -215,14 +283,32 @@ int program_await_system(struct program *p, int timeout_ms)
     return p->system_ended ? 0 : -1;
 }
 
-/* ---- the life of the program ---- */
-
-/* A service that went away has nothing to be asked any more; asking would start another one. */
+/* A service that went away has nothing to be asked any more; asking would start another one.  The
+ * stream says so a moment later than a call does, unless it was the call's connection alone. */
 void program_note_loss(struct program *p, hcs_result result)
 {
-    if (hcs_result_class(result) == HCS_CLASS_SERVICE_GONE)
-        p->is_lost = 1;
+    int64_t end = now_ms() + LOSS_LIMIT_MS, left;
+
+    if (hcs_result_class(result) != HCS_CLASS_SERVICE_GONE)
+        return;
+    if (!p->stream)
+        p->is_away = p->is_lost = 1;
+    while (!p->is_away && !p->is_lost && !p->system_ended && (left = end - now_ms()) > 0) {
+        wait_for(p, hcs_stream_pollable(p->stream), (int) left);
+        take_events(p);
+    }
 }
+
+int program_await_service(struct program *p)
+{
+    while (p->is_away && !p->is_lost && !p->system_ended) {
+        wait_for(p, hcs_stream_pollable(p->stream), -1);
+        take_events(p);
+    }
+    return p->is_away && !p->system_ended ? -1 : 0;
+}
+
+/* ---- the life of the program ---- */
 
 /* A host that cannot be given our handles makes pipes, and we carry what goes through them. */
 static hcs_result create_pumped(struct program *p, const char *parameters, hcs_error *err)
@@ -239,15 +325,27 @@ static hcs_result create_pumped(struct program *p, const char *parameters, hcs_e
     return r;
 }
 
-static hcs_result create(struct program *p, const char *parameters, hcs_error *err)
+/* One that goes on when the service was away, where that can be had. */
+static hcs_result open_stream(struct program *p, hcs_error *err)
 {
     hcs_stream_options options = HCS_STREAM_OPTIONS_INIT;
-    hcs_stdio stdio = HCS_STDIO_INIT;
-    hcs_op *op = NULL;
     hcs_result r;
 
-    options.system_id = hcs_system_id(p->system);
-    r = hcs_stream_open(p->host, &options, &p->stream, err);
+    options.flags = HCS_STREAM_RECONNECT;
+    r = hcs_stream_open_system(p->system, &options, &p->stream, err);
+    p->reconnects = r == HCS_OK;
+    if (r != HCS_E_WIN32_NOT_SUPPORTED)
+        return r;
+    options.flags = 0;
+    return hcs_stream_open_system(p->system, &options, &p->stream, err);
+}
+
+static hcs_result create(struct program *p, const char *parameters, hcs_error *err)
+{
+    hcs_stdio stdio = HCS_STDIO_INIT;
+    hcs_op *op = NULL;
+    hcs_result r = open_stream(p, err);
+
     if (r < 0)
         return r;
     stdio.in = STDIN_FILENO;
@@ -283,8 +381,9 @@ static void take_last_words(struct program *p)
 static int exit_status(const struct program *p)
 {
     if (!p->has_exit && p->is_lost && !p->system_ended)
-        output_fail(
-            "the service went away while the program ran: how the program ended is not known");
+        output_fail("the service went away while the program ran and %s: how the program ended is "
+                    "not known",
+                    p->is_away ? "is not back" : "does not know it any more");
     else if (!p->has_exit)
         output_fail("the system ended, and nobody saw how the program ended");
     else if (p->exit.how != HCS_EXIT_CODE && p->exit.how != HCS_EXIT_SIGNAL)
@@ -305,12 +404,12 @@ int program_run(struct program *p, const char *parameters)
         output_error(&err, NULL);
         return p->process ? report_failure_status(r) : STATUS_OURS;
     }
-    if (p->pending)
-        forward(p, p->pending);
-    p->pending = 0;
+    forward_pending(p);
     while (!p->has_exit && !p->system_ended && !p->is_lost) {
         wait_for(p, hcs_stream_pollable(p->stream), -1);
         take_events(p);
+        if (!p->is_away)
+            forward_pending(p);
     }
     take_last_words(p);
     return exit_status(p);

@@ -33,7 +33,9 @@ struct program {
     int has_exit;
     hcs_exit exit;
     int system_ended;
-    int is_lost; /* the stream says nothing more */
+    int reconnects; /* the stream goes on when the service is back */
+    int is_away;    /* the service is gone, and waited for */
+    int is_lost;    /* the stream says nothing more */
 #endif
 };
 
@@ -41,8 +43,8 @@ struct program {
 HCS_MUST_USE int program_init(struct program *p, hcs_host *host, enum program_third third);
 void program_done(struct program *p);
 
-/* Run @parameters in p->system to the end.  Returns the exit status; what went wrong was printed.
- */
+/* Run @parameters in p->system to the end.  A service that goes away meanwhile is waited for (on
+ * Linux), and said to be.  Returns the exit status; what went wrong was printed. */
 int program_run(struct program *p, const char *parameters);
 
 #ifndef _WIN32
@@ -55,6 +57,10 @@ int program_await_system(struct program *p, int timeout_ms);
 
 /* Note when a call failed because the service is gone. */
 void program_note_loss(struct program *p, hcs_result result);
+
+/* Wait until the service can be asked again.  0, or -1 when it will not be: what it did for us is
+ * left as it is. */
+HCS_MUST_USE int program_await_service(struct program *p);
 
 #endif
 

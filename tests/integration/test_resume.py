@@ -339,16 +339,18 @@ def test_real_exits_over_a_kill(place, run_args):
         s.process.send_signal(signal.SIGKILL)
         s.process.wait(60)
         s.log.close()
-        one.communicate(b"\n", 60)
+        one.stdin.write(b"\n")
+        one.stdin.flush()
         s.start()
-        wait_for(lambda: "ProcessExited" in r.names(), "the exit is told")
+        wait_for(lambda: "SystemExited" in r.names(), "the exits are told")
         last = s.events()[-1]["sequence"]
         wait_for(lambda: r.sequences()[-1] == last, "the reader has everything")
     check_dense(r, last)
     exited = [e for e in r.seen if e["name"] == "ProcessExited"]
     assert len(exited) == 1 and exited[0]["exit"]["code"] == 42
     assert [e["system"]["id"] for e in exited] == ["ends"]
-    s.hcs("kill", "ends", check=0)  # it was taken over
+    one.communicate(timeout=60)
+    assert one.returncode == 42  # hcs waited for the service, too
     assert s.stop() == 0
 
 
