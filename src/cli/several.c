@@ -36,17 +36,22 @@ void several_done(struct several *s)
 
 /* ---- who they are ---- */
 
-/* The number of the newest event. */
-static hcs_result last_number(hcs_host *host, uint64_t *out, hcs_error *err)
+/* Which log the service has, and the number of its newest event. */
+static hcs_result look_at_log(struct several *s, hcs_host *host, uint64_t *out_last, hcs_error *err)
 {
     _cleanup_(string_dropp) char *document = NULL;
     _cleanup_(json_dropp) json_t *info = NULL;
+    const json_t *log;
+    const char *id;
     hcs_result r = hcs_host_info(host, &document, err);
 
     if (r < 0)
         return r;
     info = json_loads(document, 0, NULL);
-    *out = (uint64_t) json_integer_value(json_object_get(json_object_get(info, "log"), "last"));
+    log = json_object_get(info, "log");
+    id = json_string_value(json_object_get(log, "id"));
+    snprintf(s->log, sizeof s->log, "%s", id ? id : "");
+    *out_last = (uint64_t) json_integer_value(json_object_get(log, "last"));
     return HCS_OK;
 }
 
@@ -86,12 +91,16 @@ static hcs_result look_up(hcs_host *host, struct wanted *w, hcs_error *err)
     return HCS_OK;
 }
 
-/* The number that a cursor stands behind. */
-static uint64_t number_of(const char *cursor)
+/* The number that a cursor stands behind; 0 when it is of a log that was before this one: the
+ * numbers of that say nothing about what has been seen here. */
+static uint64_t number_of(const struct several *s, const char *cursor)
 {
-    const char *dot = strrchr(cursor, '.');
+    const char *log = strchr(cursor, '.'), *dot = strrchr(cursor, '.');
+    size_t n = strlen(s->log);
 
-    return dot ? strtoull(dot + 1, NULL, 10) : 0;
+    if (!log || dot != log + 1 + n || strncmp(log + 1, s->log, n) != 0)
+        return 0;
+    return strtoull(dot + 1, NULL, 10);
 }
 
 /* What has ended already ends no stream: read on to the number the log has now, and no further. */
@@ -100,11 +109,11 @@ hcs_result several_look_up(struct several *s, hcs_host *host, const char *cursor
     uint64_t last = 0;
     hcs_result r = HCS_OK;
 
-    s->position = number_of(cursor);
     for (int i = 0; i < s->n && r == HCS_OK; i++)
         r = look_up(host, &s->items[i], err);
     if (r == HCS_OK && s->n > 0)
-        r = last_number(host, &last, err);
+        r = look_at_log(s, host, &last, err);
+    s->position = number_of(s, cursor);
     for (int i = 0; i < s->n && r == HCS_OK; i++) {
         if (!s->items[i].ended)
             continue;
@@ -132,7 +141,7 @@ int several_shows(struct several *s, const hcs_event *event)
 {
     struct wanted *w;
 
-    if (event->sequence)
+    if (event->sequence && strcmp(event->log_id, s->log) == 0)
         s->position = event->sequence;
     if (s->n == 0 || !event->system.id[0])
         return 1;

@@ -11,7 +11,8 @@ struct wanted;
 struct several {
     struct wanted *items;
     int n;             /* 0: no ids, everything is shown */
-    uint64_t position; /* number of the last event seen */
+    char log[64];      /* id of the log that the service has */
+    uint64_t position; /* number of the last event of it that was seen */
 };
 
 /* 0, or -1 when out of memory.  The ids are borrowed. */

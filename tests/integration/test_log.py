@@ -277,6 +277,26 @@ def test_damage_while_it_runs_is_a_gap_and_the_service_goes_on(fake):
     assert {s["Id"] for s in fake.list(everything=True)} >= {"lives", "before-0", "before-3"}
 
 
+def test_several_ids_behind_a_cursor_of_the_log_before(fake):
+    """The numbers of a log that is gone say nothing about what was seen of the one that there is."""
+    fake.start("--driver", "fake")
+    for i in range(4):
+        make_events(fake, f"before-{i}", 1000)
+    assert fake.stop() == 0
+    spoil(fake.root / "state" / "events.db")
+    fake.start("--driver", "fake")
+    with fake.connect() as w:
+        old = w.call("GetInfo")["info"]["log"]
+        assert "gap" in (name for name, _ in read_from(w, 0))  # it is seen to be damaged
+    for name in ("a", "b"):
+        fake.hcs("run", "--id", name, "--rootfs", "/", "--", "exit", 0, check=0)
+    r = fake.hcs("events", "--no-follow", "--after", f"hcs1.{old['id']}.{old['last'] - 3}", "--format", "json", "a", "b",
+                 check=0)
+    seen = [json.loads(line) for line in r.stdout.splitlines()]
+    assert seen[0]["name"] == "Gap" and seen[0]["gap"] == {"first": old["last"] - 2, "last": old["last"]}
+    assert [e["system"]["id"] for e in seen[1:] if e["name"] == "SystemExited"] == ["a", "b"]
+
+
 def test_a_log_of_many_events_does_not_delay_the_start(fake):
     fake.start("--driver", "fake")
     for i in range(20):
