@@ -95,7 +95,8 @@ int machine_local_time(time_t seconds, struct tm *out)
 
 int machine_wait_or_reader_gone(hcs_pollable pollable)
 {
+    /* of a pipe without a reader it is an error, of a socket the end */
     struct pollfd fds[] = { { pollable, POLLIN, 0 }, { STDOUT_FILENO, 0, 0 } };
 
-    return poll(fds, 2, -1) > 0 && fds[1].revents & POLLERR;
+    return poll(fds, 2, -1) > 0 && fds[1].revents & (POLLERR | POLLHUP);
 }

@@ -1,9 +1,13 @@
 """hcs events: the stream as a person and as a program reads it."""
 
 import json
+import os
 import signal
+import socket
 import subprocess
 import threading
+
+import pytest
 
 from conftest import wait_for
 
@@ -93,6 +97,24 @@ def test_hundred_readers_see_the_same(service, run_args):
         p.wait()
     assert len(seen) == len(readers)
     assert all(s == seen[0] for s in seen)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+def test_it_ends_when_nobody_reads_its_output(service, kind):
+    if kind == "pipe":
+        ours, its = os.pipe()
+    else:
+        ours, its = (s.detach() for s in socket.socketpair())
+    before = streams(service)
+    p = service.popen("events", "--format", "json", stdout=its)
+    os.close(its)
+    wait_for(lambda: streams(service) > before, "the watcher has its position")
+    os.close(ours)
+    try:
+        assert p.wait(10) == 0
+    finally:
+        p.kill()
+        p.wait()
 
 
 def test_end_of_the_service_is_told(place, run_args):
