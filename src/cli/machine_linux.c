@@ -49,13 +49,16 @@ uint64_t machine_wall_ns(void)
     return (uint64_t) t.tv_sec * 1000000000u + (uint64_t) t.tv_nsec;
 }
 
-/* Whether all of it is on the disk. */
+/* Whether all of it is on the disk, in a file of its own: what was left there, or put there by
+ * others, is not written through. */
 static int write_whole(const char *path, const char *text)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     size_t n = strlen(text);
-    int os;
+    int fd, os;
 
+    if (unlink(path) < 0 && errno != ENOENT)
+        return -1;
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return -1;
     errno = EIO; /* of a write that was short */

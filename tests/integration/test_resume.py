@@ -179,6 +179,16 @@ def test_a_cursor_file_that_cannot_be_used_is_refused(fake, place):
     assert "cannot keep the cursor in" in r.stderr and "No such file" in r.stderr
 
 
+def test_what_lies_beside_a_cursor_file_is_not_written_through(fake, place):
+    file, victim = place / "beside", place / "victim"
+    victim.write_text("precious\n")
+    (place / "beside.new").symlink_to(victim)
+    last = events(fake, "--last", "1", "--cursor-file", file)[0]
+    assert victim.read_text() == "precious\n"
+    assert file.read_text() == last["cursor"] + "\n" and not file.is_symlink()
+    assert not (place / "beside.new").is_symlink()
+
+
 # ---- a service that is killed ----
 
 class Reader:
