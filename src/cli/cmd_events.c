@@ -35,7 +35,8 @@ static const char text[] =
     "\n"
     "With --format json each event is one JSON object on a line of its own, with the\n"
     "service's document as its detail.  A TEMPLATE has {{.FIELD}}, {{json .FIELD}}\n"
-    "and {{json .}}; hcs(1) lists the fields.\n"
+    "and {{json .}}; hcs(1) lists the fields.  One that does not say the kind of an event\n"
+    "gets no line for a gap, or for a service that is gone or back: stderr tells those.\n"
     "\n"
     "The exit status is 1 when the service went away.\n"
     "\n"
@@ -43,7 +44,7 @@ static const char text[] =
     "  hcs events\n"
     "  hcs events --all web\n"
     "  hcs events --since 10m --no-follow --filter exit=nonzero\n"
-    "  hcs events --reconnect --cursor-file seen --format '{{.ID}} {{.Exit}}'\n"
+    "  hcs events --reconnect --cursor-file seen --format '{{.ID}} {{.Kind}} {{.Exit}}'\n"
     "  hcs events --format json | jq -c 'select(.name == \"ProcessExited\") | .exit'\n";
 
 /* What the command line says. */
@@ -123,7 +124,7 @@ static void end(struct follow *f, const hcs_event *event)
         f->status = STATUS_OK;
         return;
     }
-    words = report_event_words(event);
+    words = report_event_words(event, f->lines.reconnects);
     output_fail("%s", words ? words : "the stream ended");
     f->status = STATUS_FAILED;
 }

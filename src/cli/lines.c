@@ -63,17 +63,9 @@ static void print_time(const hcs_event *event)
     printf("%-*s", WIDTH_TIME, whole);
 }
 
-/* A stream that is not left alone says more than the event does. */
-static char *words_of(const struct lines *l, const hcs_event *event)
-{
-    if (l->reconnects && event->kind == HCS_EVENT_SERVICE_DISCONNECT)
-        return strdup("the service is gone: waiting for it to come back");
-    return report_event_words(event);
-}
-
 static int print_row(const struct lines *l, const hcs_event *event)
 {
-    _cleanup_(free_dropp) char *words = words_of(l, event);
+    _cleanup_(free_dropp) char *words = report_event_words(event, l->reconnects);
     enum colour colour = report_event_colour(event);
     char number[24] = "-", name[16];
 
@@ -103,15 +95,42 @@ static int print_json(const hcs_event *event, const char *cursor)
     return line ? 0 : -1;
 }
 
-int lines_print(const struct lines *l, const hcs_event *event, const char *cursor)
+/* What is no event of a system must not be missed: a template that does not say what an event is
+ * shows it as if it were one. */
+static int is_apart(hcs_event_kind kind)
+{
+    return kind == HCS_EVENT_GAP || kind == HCS_EVENT_SERVICE_DISCONNECT ||
+           kind == HCS_EVENT_SERVICE_RECONNECTED;
+}
+
+static int print_apart(const struct lines *l, const hcs_event *event)
+{
+    _cleanup_(free_dropp) char *words = NULL;
+
+    if (event->kind == HCS_EVENT_SERVICE_DISCONNECT && !l->reconnects)
+        return 0; /* it ends hcs, which says so */
+    words = report_event_words(event, l->reconnects);
+    if (words)
+        output_fail("%s", words);
+    return words ? 0 : -1;
+}
+
+static int print_template(const struct lines *l, const hcs_event *event, const char *cursor)
 {
     int r;
 
+    if (is_apart(event->kind) && !template_tells_kind(l->template))
+        return print_apart(l, event);
+    r = template_print(l->template, stdout, event, cursor, l->reconnects);
+    putchar('\n');
+    return r;
+}
+
+int lines_print(const struct lines *l, const hcs_event *event, const char *cursor)
+{
     if (l->form == LINES_TABLE)
         return print_row(l, event);
     if (l->form == LINES_JSON)
         return print_json(event, cursor);
-    r = template_print(l->template, stdout, event, cursor);
-    putchar('\n');
-    return r;
+    return print_template(l, event, cursor);
 }

@@ -24,7 +24,9 @@ void lines_done(struct lines *l);
 /* What stands above a table. */
 void lines_title(const struct lines *l);
 
-/* One event.  @cursor: behind it, "" when there is none.  0, or -1 when out of memory. */
+/* One event.  @cursor: behind it, "" when there is none.  A gap, and a service that is gone or
+ * back, go to the standard error in words when a template would not tell them from an event.  0, or
+ * -1 when out of memory. */
 int lines_print(const struct lines *l, const hcs_event *event, const char *cursor);
 
 #endif

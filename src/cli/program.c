@@ -222,7 +222,7 @@ static void note_end(struct program *p, const hcs_event *event)
     p->is_lost = 1;
     if (p->has_exit || p->system_ended)
         return;
-    words = report_event_words(event);
+    words = report_event_words(event, p->reconnects);
     output_fail("%s", words ? words : "the stream ended");
 }
 

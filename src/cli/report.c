@@ -319,7 +319,7 @@ static char *end_words(const json_t *detail)
     return format("the stream ends%s%s", reason ? ": " : "", reason ? reason : "");
 }
 
-static char *other_words(const hcs_event *event)
+static char *other_words(const hcs_event *event, int reconnects)
 {
     switch (event->kind) {
     case HCS_EVENT_SYSTEM_STARTED:
@@ -333,7 +333,8 @@ static char *other_words(const hcs_event *event)
     case HCS_EVENT_SYSTEM_CRASH_REPORT:
         return format("its crash was reported");
     case HCS_EVENT_SERVICE_DISCONNECT:
-        return format("THE SERVICE IS GONE: what happens from here on is not seen");
+        return format(reconnects ? "the service is gone: waiting for it to come back"
+                                 : "THE SERVICE IS GONE: what happens from here on is not seen");
     case HCS_EVENT_SERVICE_RECONNECTED:
         return format("the service is back, and the events go on where they stopped");
     case HCS_EVENT_BOOKMARK:
@@ -343,7 +344,7 @@ static char *other_words(const hcs_event *event)
     }
 }
 
-char *report_event_words(const hcs_event *event)
+char *report_event_words(const hcs_event *event, int reconnects)
 {
     _cleanup_(json_dropp) json_t *detail = json_loads(event->detail, 0, NULL);
     char how[256];
@@ -363,7 +364,7 @@ char *report_event_words(const hcs_event *event)
     case HCS_EVENT_END:
         return end_words(detail);
     default:
-        return other_words(event);
+        return other_words(event, reconnects);
     }
 }
 

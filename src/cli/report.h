@@ -26,8 +26,9 @@ char *report_event_json(const hcs_event *event, const char *cursor);
  * string when it is no JSON.  Owned; NULL when out of memory. */
 char *report_json_line(const char *document, size_t n);
 
-/* What the event means: "process 1234 exited: code 42".  Owned; NULL when out of memory. */
-char *report_event_words(const hcs_event *event);
+/* What the event means: "process 1234 exited: code 42".  @reconnects: a service that is gone is
+ * waited for.  Owned; NULL when out of memory. */
+char *report_event_words(const hcs_event *event, int reconnects);
 
 /* Name of the event's kind; for an unknown kind its number, in @buffer. */
 const char *report_event_name(const hcs_event *event, char *buffer, size_t size);

@@ -22,6 +22,7 @@
 struct source {
     const hcs_event *event;
     const char *cursor;
+    int reconnects;
     char text[TEXT_SIZE];
     char *owned; /* a longer one */
 };
@@ -75,7 +76,7 @@ static const char *exit_signal(struct source *s)
 
 static const char *message(struct source *s)
 {
-    s->owned = report_event_words(s->event);
+    s->owned = report_event_words(s->event, s->reconnects);
     return s->owned;
 }
 
@@ -372,6 +373,26 @@ struct template *template_parse(const char *text, char problem[OPTION_PROBLEM])
     return t;
 }
 
+/* ---- what it tells ---- */
+
+static int is_kind(const struct field *field)
+{
+    static const char *const names[] = { "Kind", "KindNumber", "Message", "GapFirst", "GapLast" };
+
+    for (size_t i = 0; i < N_ELEMENTS(names); i++)
+        if (strcmp(field->name, names[i]) == 0)
+            return 1;
+    return 0;
+}
+
+int template_tells_kind(const struct template *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (t->pieces[i].type == PIECE_ALL || (t->pieces[i].field && is_kind(t->pieces[i].field)))
+            return 1;
+    return 0;
+}
+
 /* ---- printing ---- */
 
 /* @take_text_opt onto @to. */
@@ -411,9 +432,10 @@ static int put_field(FILE *to, const struct piece *piece, struct source *s)
     return r;
 }
 
-int template_print(const struct template *t, FILE *to, const hcs_event *event, const char *cursor)
+int template_print(const struct template *t, FILE *to, const hcs_event *event, const char *cursor,
+                   int reconnects)
 {
-    struct source s = { .event = event, .cursor = cursor };
+    struct source s = { .event = event, .cursor = cursor, .reconnects = reconnects };
     int r = 0;
 
     for (size_t i = 0; i < t->n && r == 0; i++) {

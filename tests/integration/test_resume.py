@@ -189,6 +189,25 @@ def test_what_lies_beside_a_cursor_file_is_not_written_through(fake, place):
     assert not (place / "beside.new").is_symlink()
 
 
+def test_a_template_without_the_kind_tells_the_service_apart(place):
+    """A service that is gone and back is no line of the template, blank as it would be, but words on stderr."""
+    path = place / "apart"
+    path.mkdir()
+    s = Service(path, "--driver", "fake")
+    s.env["HCS_HCSD"] = "/nonexistent"
+    p = s.popen("events", "--reconnect", "--filter", "kind=ProcessExited", "--format", "{{.ID}} {{.Exit}}",
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_for(lambda: streams(s) == 1, "the reader has its position")
+    kill_and_restart(s, "--driver", "fake")
+    assert p.stderr.readline() == "hcs: the service is gone: waiting for it to come back\n"
+    assert "the service is back" in p.stderr.readline()
+    run_fake(s, "apart", 3)
+    assert p.stdout.readline() == "apart code 3\n"
+    p.send_signal(signal.SIGINT)
+    p.communicate(timeout=60)
+    assert s.stop() == 0
+
+
 # ---- a service that is killed ----
 
 class Reader:

@@ -62,7 +62,7 @@ static void failure_to_start_is_told_as_docker_does(void **state)
 
 static void assert_words(const hcs_event *event, const char *expected)
 {
-    char *words = report_event_words(event);
+    char *words = report_event_words(event, 0);
 
     assert_string_equal(words, expected);
     free(words);

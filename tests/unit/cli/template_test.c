@@ -44,7 +44,7 @@ static hcs_event exit_event(void)
 }
 
 /* Owned. */
-static char *line_of(const char *template, const hcs_event *event)
+static char *line_of(const char *template, const hcs_event *event, int reconnects)
 {
     char problem[OPTION_PROBLEM] = "";
     struct template *t = template_parse(template, problem);
@@ -53,17 +53,57 @@ static char *line_of(const char *template, const hcs_event *event)
     if (!t)
         fail_msg("%s", problem);
     assert_non_null(f);
-    assert_int_equal(template_print(t, f, event, CURSOR), 0);
+    assert_int_equal(template_print(t, f, event, CURSOR, reconnects), 0);
     template_drop(t);
     return written(f);
 }
 
 static void expect(const char *template, const hcs_event *event, const char *expected)
 {
-    char *line = line_of(template, event);
+    char *line = line_of(template, event, 0);
 
     assert_string_equal(line, expected);
     free(line);
+}
+
+static void a_service_that_is_gone_is_waited_for_or_not(void **state)
+{
+    hcs_event event = event_of(HCS_EVENT_SERVICE_DISCONNECT, "");
+    char *waits = line_of("{{.Message}}", &event, 1), *ends = line_of("{{.Message}}", &event, 0);
+
+    (void) state;
+    assert_string_equal(waits, "the service is gone: waiting for it to come back");
+    assert_string_equal(ends, "THE SERVICE IS GONE: what happens from here on is not seen");
+    free(waits);
+    free(ends);
+}
+
+static void it_is_known_whether_the_kind_is_told(void **state)
+{
+    static const struct {
+        const char *text;
+        int tells;
+    } rows[] = {
+        { "{{.ID}} {{.Exit}} {{json .Detail}}", 0 },
+        { "Kind", 0 },
+        { "{{.ID}} {{.Kind}}", 1 },
+        { "{{json .KindNumber}}", 1 },
+        { "{{.Message}}", 1 },
+        { "{{.GapFirst}}", 1 },
+        { "{{.GapLast}}", 1 },
+        { "{{json .}}", 1 },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char problem[OPTION_PROBLEM] = "";
+        struct template *t = template_parse(rows[i].text, problem);
+
+        assert_non_null(t);
+        if (template_tells_kind(t) != rows[i].tells)
+            fail_msg("%s", rows[i].text);
+        template_drop(t);
+    }
 }
 
 static void fields_are_what_they_say(void **state)
@@ -102,7 +142,7 @@ static void json_is_json(void **state)
     (void) state;
     expect("{{json .Owner}} {{json  .ExitCode }} {{json .Signal}} {{json .Detail}}", &e,
            "\"m\\\"e\" 42 null {\"ExitCode\":42}");
-    line = line_of("{{json .}}", &e);
+    line = line_of("{{json .}}", &e, 0);
     json = json_loads(line, 0, NULL);
     assert_non_null(json);
     assert_string_equal(json_string_value(json_object_get(json, "cursor")), CURSOR);
@@ -164,6 +204,8 @@ static void every_field_is_listed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_service_that_is_gone_is_waited_for_or_not),
+        cmocka_unit_test(it_is_known_whether_the_kind_is_told),
         cmocka_unit_test(fields_are_what_they_say),
         cmocka_unit_test(json_is_json),
         cmocka_unit_test(no_text_of_a_container_steers_the_terminal),
