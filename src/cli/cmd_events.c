@@ -188,6 +188,20 @@ static int follow(struct follow *f)
     return f->status;
 }
 
+/* The log outlives what the service remembers. */
+static void say_where_else(const struct arguments *ids, hcs_result r)
+{
+    _cleanup_(free_dropp) char *id = NULL;
+
+    if (r != HCS_E_SYSTEM_NOT_FOUND)
+        return;
+    id = ids->n == 1 ? output_clean(ids->items[0]) : NULL;
+    fprintf(stderr,
+            "  of a system that was removed, the log still has the events: "
+            "hcs events --all --filter id=%s\n",
+            id ? id : "ID");
+}
+
 static int open_and_follow(struct follow *f, const struct arguments *ids)
 {
     const char *about = ids->n == 1 ? ids->items[0] : f->options.cursor ? f->file.path : NULL;
@@ -206,6 +220,7 @@ static int open_and_follow(struct follow *f, const struct arguments *ids)
         r = several_look_up(&f->several, f->host, cursor_now(f, cursor), &err);
     if (r < 0) {
         output_error(&err, about);
+        say_where_else(ids, r);
         return STATUS_FAILED;
     }
     lines_title(&f->lines);

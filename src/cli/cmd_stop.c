@@ -217,7 +217,7 @@ const struct command cmd_rm = {
     .name = "rm",
     .arguments = "ID...",
     .summary = "Forget systems that have ended",
-    .text = "Their events stay in the log: hcs events --all.\n\n"
+    .text = "Their events stay in the log: hcs events --all --filter id=ID.\n\n"
             "Example:\n  hcs stop web && hcs rm web\n",
     .run = run_rm,
 };

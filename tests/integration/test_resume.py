@@ -101,6 +101,16 @@ def test_several_ids_with_what_is_new(fake):
     assert seen == [e for e in everything if e["system"]["id"] in ("first", "third")]
 
 
+def test_a_system_that_was_removed_is_in_the_log_still(fake):
+    run_fake(fake, "removed")
+    fake.hcs("rm", "removed", check=0)
+    r = fake.hcs("events", "--all", "removed", check=1)
+    hint = r.stderr.splitlines()[-1]
+    assert "hcs events --all --filter id=removed" in hint
+    assert {e["system"]["id"] for e in events(fake, *hint.partition("hcs events ")[2].split())} == {"removed"}
+    assert "--filter id=ID" in fake.hcs("events", "removed", "first", check=1).stderr
+
+
 def test_templates(fake):
     out = fake.hcs("events", "--all", "--no-follow", "--filter", "exit=3", "--format",
                    r"{{.ID}}\t{{.Kind}}\t{{.Exit}}\t{{json .ExitCode}}", check=0).stdout
