@@ -66,7 +66,7 @@ static int parse_kind(const char *value, hcs_event_kind *out, char problem[OPTIO
     if (value[0] < '0' || value[0] > '9')
         return refuse_kind(value, problem);
     number = strtoull(value, &end, 0);
-    if (*end || number > UINT32_MAX)
+    if (*end || number < 1 || number > UINT32_MAX)
         return refuse_kind(value, problem);
     *out = (hcs_event_kind) number;
     return 0;
@@ -99,11 +99,37 @@ static int add_kind(struct pick *p, const char *value, char problem[OPTION_PROBL
     return 0;
 }
 
+static int is_number(const char *text, uint64_t least, uint64_t most)
+{
+    char problem[OPTION_PROBLEM];
+    uint64_t value;
+
+    return option_number(text, least, most, &value, problem) == 0;
+}
+
+static int is_how(const char *value)
+{
+    static const char *const words[] = { "nonzero", "signal", "unknown" };
+
+    for (size_t i = 0; i < N_ELEMENTS(words); i++)
+        if (strcmp(value, words[i]) == 0)
+            return 1;
+    if (strncmp(value, "signal:", 7) == 0)
+        return is_number(value + 7, 1, INT32_MAX);
+    return is_number(value, 0, UINT32_MAX);
+}
+
 static int add_exit(struct pick *p, const char *value, char problem[OPTION_PROBLEM])
 {
     if (p->filter.exit) {
         snprintf(problem, OPTION_PROBLEM,
                  "'exit=%.80s': exit is '%.80s' already, and is given once", value, p->filter.exit);
+        return -1;
+    }
+    if (!is_how(value)) {
+        snprintf(problem, OPTION_PROBLEM,
+                 "'exit=%.80s': it must be a code, nonzero, signal, signal:NUMBER or unknown",
+                 value);
         return -1;
     }
     p->filter.exit = value;

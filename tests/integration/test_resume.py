@@ -133,6 +133,8 @@ def test_the_manual_lists_the_fields(fake):
     (["--last", "0"], "--last '0' must be a whole number from 1"),
     (["--after", "12x"], "--after '12x' must be a whole number"),
     (["--filter", "knd=a"], "'knd' is no key, did you mean 'kind='?"),
+    (["--filter", "exit=bad"], "'exit=bad': it must be a code"),
+    (["--filter", "kind=0"], "'0' is no kind of event"),
     (["--filter", "id=a", "b", "c"], "--filter goes with one ID or none"),
     (["--format", "{{.Knd}}"], "there is no field '.Knd', did you mean '.Kind'?"),
     (["--format", "yaml"], "--format is 'yaml', must be 'table', 'json' or a template"),

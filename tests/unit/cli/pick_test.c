@@ -61,6 +61,12 @@ static void what_is_not_understood_is_refused_by_name(void **state)
         { "kind=zzzzzzzz", "'zzzzzzzz' is no kind of event: write a name such as ProcessExited" },
         { "kind=0x1FFFFFFFF", "is no kind of event" },
         { "kind=1x", "is no kind of event" },
+        { "kind=0", "'0' is no kind of event" },
+        { "exit=bad", "'exit=bad': it must be a code, nonzero, signal, signal:NUMBER or unknown" },
+        { "exit=4294967296", "'exit=4294967296': it must be a code" },
+        { "exit=-1", "'exit=-1': it must be a code" },
+        { "exit=signal:0", "'exit=signal:0': it must be a code" },
+        { "exit=signal:x", "'exit=signal:x': it must be a code" },
         { "exit=0,exit=1", "'exit=1': exit is '0' already" },
     };
 
@@ -85,7 +91,7 @@ static void more_than_the_most_is_refused(void **state)
     (void) state;
     pick_init(&p);
     for (int i = 0; i < PICK_ITEMS_MAX; i++) {
-        snprintf(text, sizeof text, "id=a%d,kind=%d", i, i);
+        snprintf(text, sizeof text, "id=a%d,kind=%d", i, i + 1);
         add(&p, text);
     }
     assert_int_equal(pick_add(&p, "id=b", problem), -1);
