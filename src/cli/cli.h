@@ -22,6 +22,7 @@ enum {
     STATUS_OK = 0,
     STATUS_FAILED = 1,
     STATUS_USAGE = 2,
+    STATUS_NO_SERVICE = 3,       /* status: no service can be reached */
     STATUS_OURS = 125,           /* run, exec: hcs or the service failed, not the program */
     STATUS_NOT_EXECUTABLE = 126, /* run, exec */
     STATUS_NOT_FOUND = 127       /* run, exec */

@@ -14,10 +14,13 @@ static const char text[] =
     "Shows positions and size of the log, systems by state, readers of events and how far each is\n"
     "behind, what users have of their limits, and what was refused.\n"
     "\n"
+    "It starts no service.  The exit status is 3 when none can be reached.\n"
+    "\n"
     "Examples:\n"
     "  hcs status\n"
     "  hcs status --json | jq .log\n"
-    "  hcs status --prometheus > /var/lib/prometheus/node-exporter/hcs.prom\n";
+    "  cd /var/lib/prometheus/node-exporter &&\n"
+    "  hcs status --prometheus > hcs.prom.$$ && mv hcs.prom.$$ hcs.prom\n";
 
 static const json_t *part(const json_t *object, const char *key)
 {
@@ -361,16 +364,32 @@ static int print_status(const json_t *status)
 
 /* ---- the command ---- */
 
+/* Says what is wrong.  Returns the exit status. */
+static int fail(const hcs_error *err)
+{
+    if (strcmp(err->where, "host.start") != 0) {
+        output_error(err, NULL);
+    } else {
+        output_fail("no service runs, and status starts none");
+        fputs("  any other command that needs it starts it; HCS_HOST or -H names another socket\n",
+              stderr);
+    }
+    return hcs_result_class(err->code) == HCS_CLASS_SERVICE_GONE ? STATUS_NO_SERVICE
+                                                                 : STATUS_FAILED;
+}
+
 /* NULL after saying what is wrong. */
-static json_t *fetch(void)
+static json_t *fetch(int *out_exit_status)
 {
     hcs_error err = HCS_ERROR_INIT;
     _cleanup_(host_dropp) hcs_host *host = NULL;
     _cleanup_(string_dropp) char *document = NULL;
     json_t *status;
 
+    *out_exit_status = STATUS_FAILED;
+    machine_start_no_service();
     if (cli_open_host(&host, &err) < 0 || hcs_host_status(host, &document, &err) < 0) {
-        output_error(&err, NULL);
+        *out_exit_status = fail(&err);
         return NULL;
     }
     status = json_loads(document, 0, NULL);
@@ -396,9 +415,9 @@ static int run(const struct command *self, int argc, char **argv)
         exit_status = cli_usage(self, "--json and --prometheus exclude each other");
     if (exit_status >= 0)
         return exit_status;
-    status = fetch();
+    status = fetch(&exit_status);
     if (!status)
-        return STATUS_FAILED;
+        return exit_status;
     if (as_metrics)
         metrics_print(stdout, status);
     else if (!as_json)

@@ -12,6 +12,9 @@
  * UTF-8.  -1 when there is no use in going on. */
 int machine_begin(int *argc, char ***argv);
 
+/* From here on the library starts no service when none answers: such an error is "host.start". */
+void machine_start_no_service(void);
+
 /* Whether @to is a terminal that understands colours. */
 int machine_has_colour(FILE *to);
 

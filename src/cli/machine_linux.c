@@ -21,6 +21,12 @@ int machine_begin(int *argc, char ***argv)
     return 0;
 }
 
+/* An hcsd without a name cannot be started. */
+void machine_start_no_service(void)
+{
+    (void) setenv("HCS_HCSD", "", 1);
+}
+
 int machine_has_colour(FILE *to)
 {
     const char *term = getenv("TERM");

@@ -91,6 +91,9 @@ static int interprets_codes(void)
     return good;
 }
 
+/* The service of Windows is not ours to start. */
+void machine_start_no_service(void) {}
+
 int machine_has_colour(FILE *to)
 {
     HANDLE console = (HANDLE) _get_osfhandle(_fileno(to));

@@ -156,6 +156,16 @@ def test_the_table_fits_a_terminal(service):
     assert max(map(len, lines)) <= 80 or len(str(service.socket)) > 60
 
 
+def test_without_a_service_it_starts_none(place):
+    path = place / "none"
+    path.mkdir()
+    s = Service(path, start=False)
+    for option in ([], ["--json"], ["--prometheus"]):
+        r = s.hcs("status", *option, check=3)
+        assert r.stdout == "" and "no service runs, and status starts none" in r.stderr
+        assert not s.socket.exists()
+
+
 def test_options_that_exclude_each_other_are_told(service):
     r = service.hcs("status", "--json", "--prometheus", check=2)
     assert "exclude each other" in r.stderr
