@@ -13,11 +13,19 @@
 #include "report.h"
 #include "template.h"
 
-enum { WIDTH_TIME = 21, WIDTH_SEQUENCE = 8, WIDTH_ID = 20, WIDTH_NAME = 21 };
+#define WIDTH_SEQUENCE 8
+#define WIDE_COLUMNS 100 /* a terminal with fewer gets the narrow table */
+
+/* Columns of the table.  In a terminal of 80 columns "process 1234 exited: code 42" ends the line,
+ * and the ids that hcs run makes fit. */
+static const struct lines_widths wide = { 21, 20, 21 }, narrow = { 16, 12, 14 };
 
 int lines_init(struct lines *l, const char *format_opt, char problem[OPTION_PROBLEM])
 {
+    int columns = machine_columns(stdout);
+
     *l = (struct lines){ .form = LINES_TABLE, .has_colour = output_has_colour(stdout) };
+    l->widths = columns > 0 && columns < WIDE_COLUMNS ? &narrow : &wide;
     if (!format_opt || strcmp(format_opt, "table") == 0)
         return 0;
     if (strcmp(format_opt, "json") == 0) {
@@ -45,12 +53,12 @@ void lines_title(const struct lines *l)
 {
     if (l->form != LINES_TABLE)
         return;
-    printf("%-*s%*s  %-*s %-*s %s\n", WIDTH_TIME, "TIME", WIDTH_SEQUENCE - 2, "NUMBER", WIDTH_ID,
-           "ID", WIDTH_NAME, "EVENT", "WHAT IT MEANS");
+    printf("%-*s%*s  %-*s %-*s %s\n", l->widths->time, "TIME", WIDTH_SEQUENCE - 2, "NUMBER",
+           l->widths->id, "ID", l->widths->name, "EVENT", "WHAT IT MEANS");
     fflush(stdout);
 }
 
-static void print_time(const hcs_event *event)
+static void print_time(const struct lines *l, const hcs_event *event)
 {
     time_t seconds = (time_t) (event->realtime_ns / 1000000000u);
     unsigned thousandths = (unsigned) (event->realtime_ns / 1000000u % 1000u);
@@ -60,7 +68,9 @@ static void print_time(const hcs_event *event)
     if (event->realtime_ns && machine_local_time(seconds, &t) == 0 &&
         strftime(day, sizeof day, "%b %d %H:%M:%S", &t))
         snprintf(whole, sizeof whole, "%s.%03u", day, thousandths);
-    printf("%-*s", WIDTH_TIME, whole);
+    if (l->widths == &narrow)
+        whole[strcspn(whole, ".")] = '\0';
+    printf("%-*s", l->widths->time, whole);
 }
 
 static int print_row(const struct lines *l, const hcs_event *event)
@@ -73,12 +83,12 @@ static int print_row(const struct lines *l, const hcs_event *event)
         return -1;
     if (event->sequence)
         snprintf(number, sizeof number, "%llu", (unsigned long long) event->sequence);
-    print_time(event);
+    print_time(l, event);
     printf("%*s  ", WIDTH_SEQUENCE - 2, number);
-    output_cell(stdout, event->system.id[0] ? event->system.id : "-", COLOUR_BOLD, WIDTH_ID,
+    output_cell(stdout, event->system.id[0] ? event->system.id : "-", COLOUR_BOLD, l->widths->id,
                 l->has_colour);
     printf(" ");
-    output_cell(stdout, report_event_name(event, name, sizeof name), COLOUR_NONE, WIDTH_NAME,
+    output_cell(stdout, report_event_name(event, name, sizeof name), COLOUR_NONE, l->widths->name,
                 l->has_colour);
     printf(" ");
     output_cell(stdout, words, colour, 0, l->has_colour);

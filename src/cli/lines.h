@@ -10,9 +10,14 @@ struct template;
 
 enum lines_form { LINES_TABLE, LINES_JSON, LINES_TEMPLATE };
 
+struct lines_widths {
+    int time, id, name;
+};
+
 struct lines {
     enum lines_form form;
-    struct template *template; /* LINES_TEMPLATE: owned */
+    const struct lines_widths *widths; /* of the table: fewer columns in a narrow terminal */
+    struct template *template;         /* LINES_TEMPLATE: owned */
     int has_colour;
     int reconnects; /* a service that is gone is waited for */
 };

@@ -18,6 +18,9 @@ void machine_start_no_service(void);
 /* Whether @to is a terminal that understands colours. */
 int machine_has_colour(FILE *to);
 
+/* Columns of the terminal that @to is; 0 when it is none or does not say. */
+int machine_columns(FILE *to);
+
 /* Open for reading; NULL with errno. */
 FILE *machine_open(const char *path);
 

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -32,6 +33,13 @@ int machine_has_colour(FILE *to)
     const char *term = getenv("TERM");
 
     return isatty(fileno(to)) && term && strcmp(term, "dumb") != 0;
+}
+
+int machine_columns(FILE *to)
+{
+    struct winsize size;
+
+    return ioctl(fileno(to), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
 FILE *machine_open(const char *path)

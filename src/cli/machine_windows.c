@@ -115,6 +115,15 @@ static wchar_t *wide_of(const char *text)
     return wide;
 }
 
+int machine_columns(FILE *to)
+{
+    CONSOLE_SCREEN_BUFFER_INFO info;
+
+    if (!GetConsoleScreenBufferInfo((HANDLE) _get_osfhandle(_fileno(to)), &info))
+        return 0;
+    return info.srWindow.Right - info.srWindow.Left + 1;
+}
+
 FILE *machine_open(const char *path)
 {
     wchar_t *wide = wide_of(path);

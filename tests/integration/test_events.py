@@ -1,10 +1,15 @@
 """hcs events: the stream as a person and as a program reads it."""
 
+import fcntl
 import json
 import os
+import pty
+import re
 import signal
 import socket
+import struct
 import subprocess
+import termios
 import threading
 
 import pytest
@@ -72,6 +77,35 @@ def test_table_says_it_in_words(service, run_args):
     out = service.hcs("events", "--all", "words", check=0).stdout
     assert "words" in out and "code 7" in out
     assert "\x1b[" not in out  # no colours when it is not a terminal
+
+
+def in_terminal(service, columns, *args):
+    """What hcs writes to a terminal that wide."""
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    p = service.popen(*args, stdout=follower)
+    os.close(follower)
+    text = b""
+    try:
+        while data := os.read(leader, 65536):
+            text += data
+    except OSError:  # nobody has the other end any more
+        pass
+    os.close(leader)
+    assert p.wait(30) == 0
+    return text.decode().splitlines()
+
+
+def test_rows_fit_a_terminal_of_80_columns(service, run_args):
+    service.hcs("run", "--id", "narrow-0123x", *run_args, "--", "true", check=0)
+    args = ("events", "--all", "--no-follow", "--filter", "id=narrow-0123x")
+    rows = in_terminal(service, 80, *args)
+    assert len(rows) == 6 and max(len(re.sub(r"process \d+", "process 1234", row)) for row in rows) <= 80, rows
+    assert rows[0].split() == ["TIME", "NUMBER", "ID", "EVENT", "WHAT", "IT", "MEANS"]
+    assert "exited: code 0" in " ".join(rows)
+    column = rows[0].index("WHAT")
+    assert all(row[column - 1] == " " and row[column] != " " for row in rows)
+    assert in_terminal(service, 120, *args) == service.hcs(*args, check=0).stdout.splitlines() != rows
 
 
 def test_hundred_readers_see_the_same(service, run_args):
