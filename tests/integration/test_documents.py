@@ -48,6 +48,15 @@ def test_what_is_wrong_is_told_by_its_path(type, document, said):
     assert said in r.stderr
 
 
+def test_the_first_thing_that_is_wrong_is_told_and_the_help_says_so():
+    document = '{"Container":{"Memroy":{},"Procesor":{}}}'
+    said = hcs("check", "-", input=document, status=1).stderr
+    assert "Memroy" in said and "Procesor" not in said
+    manual = open(os.path.join(os.environ["SOURCE_ROOT"], "man", "hcs.1.scd")).read()
+    for text in (hcs("check", "--help").stdout, manual):
+        assert "the first thing that is wrong is told" in " ".join(text.split()).lower()
+
+
 def test_a_virtual_machine_is_of_the_schema_and_its_fields_are_shown_as_refused():
     document = '{"VirtualMachine":{"Devices":{"Scsi":{"a.b":{"Attachments":{"0":{"Path":"x"}}}}}}}'
     shown = rows(hcs("check", "--for", "schema", "--fields", "-", input=document).stdout)
