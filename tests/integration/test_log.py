@@ -246,13 +246,17 @@ def spoil(path):
         f.write(b"\xee" * (size // 4))
 
 
-def test_damage_while_it_runs_is_a_gap_and_the_service_goes_on(fake):
+def start_with_damage(fake):
     fake.start("--driver", "fake")
     for i in range(4):
         make_events(fake, f"before-{i}", 1000)
     assert fake.stop() == 0
     spoil(fake.root / "state" / "events.db")
     fake.start("--driver", "fake")
+
+
+def test_damage_while_it_runs_is_a_gap_and_the_service_goes_on(fake):
+    start_with_damage(fake)
     fake.hcs("create", "-", "--id", "lives", input=DOCUMENT, check=0)
     with fake.connect() as w:
         old = w.call("GetInfo")["info"]["log"]
@@ -279,12 +283,7 @@ def test_damage_while_it_runs_is_a_gap_and_the_service_goes_on(fake):
 
 def test_several_ids_behind_a_cursor_of_the_log_before(fake):
     """The numbers of a log that is gone say nothing about what was seen of the one that there is."""
-    fake.start("--driver", "fake")
-    for i in range(4):
-        make_events(fake, f"before-{i}", 1000)
-    assert fake.stop() == 0
-    spoil(fake.root / "state" / "events.db")
-    fake.start("--driver", "fake")
+    start_with_damage(fake)
     with fake.connect() as w:
         old = w.call("GetInfo")["info"]["log"]
         assert "gap" in (name for name, _ in read_from(w, 0))  # it is seen to be damaged
