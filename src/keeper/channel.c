@@ -315,6 +315,16 @@ static void dispatch(struct channel *ch, const struct keeper_header *m)
         ch->events->nothing(ch->owner, m->number);
 }
 
+/* Nothing can be said to such a keeper, not even to leave.  It goes first, and what it keeps with
+ * it: whoever is told that it is lost takes its programs for ended. */
+static void refuse(struct channel *ch, const char *wrong)
+{
+    connection_close(ch);
+    if (ch->pid || ch->is_adopted)
+        keeper_kill(ch);
+    tell_lost(ch, wrong);
+}
+
 /* 1 one message was dealt with, 0 nothing there or over. */
 static int receive_one(struct channel *ch)
 {
@@ -330,8 +340,7 @@ static int receive_one(struct channel *ch)
     }
     wrong = objection(ch, &m, (size_t) n);
     if (wrong) {
-        connection_close(ch);
-        tell_lost(ch, wrong);
+        refuse(ch, wrong);
         return 0;
     }
     dispatch(ch, &m);
@@ -752,6 +761,8 @@ void channel_quit(struct channel *ch, void (*gone)(void *owner))
     ch->gone = gone;
     source_drop(&ch->timer);
     if (!ch->pid && ch->fd < 0) {
+        if (ch->is_adopted && ch->pidfd < 0) /* its connection is gone; nobody saw it go */
+            launch_kill(ch->run_dir);
         sd_event_source_set_enabled(ch->already_gone, SD_EVENT_ONESHOT);
         return;
     }
