@@ -228,7 +228,8 @@ static void connection_broken(struct channel *ch, const char *why)
 {
     snprintf(ch->why, sizeof(ch->why), "%s", why);
     connection_close(ch);
-    if (ch->is_adopted && ch->pidfd < 0) { /* there is nothing else to see of it */
+    if (ch->is_adopted && ch->pidfd < 0) {
+        ch->pid = 0; /* there is nothing else to see of it */
         keeper_gone(ch, ch->why);
         return;
     }

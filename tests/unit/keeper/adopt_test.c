@@ -467,6 +467,22 @@ static void a_keeper_that_says_nothing_is_ended_with_its_system(void **state)
     impostor_end(s, lives);
 }
 
+/* Said by one that is gone, or where there are no pidfds. */
+static void a_keeper_that_cannot_be_watched_is_gone_with_its_connection(void **state)
+{
+    struct stage *s = *state;
+    const struct impostor script = { { hello(KEEPER_VERSION, INT32_MAX) }, 1, ENDS };
+    struct owner o = { 0 };
+    sd_event *loop = NULL;
+    int lives;
+
+    impostor_begin(s, &script, &lives);
+    adopt(s, &o, &loop);
+    assert_string_equal(o.why, "the keeper closed the connection");
+    quit(&o, loop);
+    impostor_end(s, lives);
+}
+
 /* ---- without a keeper ---- */
 
 static void on_record(void *context, const struct record *record)
@@ -594,6 +610,7 @@ int main(int argc, char *argv[])
         ON_STAGE(where_no_keeper_listens_none_is_adopted),
         ON_STAGE(a_keeper_of_another_version_is_ended_before_it_is_told),
         ON_STAGE(a_keeper_that_says_nothing_is_ended_with_its_system),
+        ON_STAGE(a_keeper_that_cannot_be_watched_is_gone_with_its_connection),
         ON_STAGE(records_say_what_the_keeper_would),
         cmocka_unit_test(the_end_of_somebody_elses_child_is_known_while_anybody_knows),
         cmocka_unit_test(a_process_is_that_of_its_birth),
