@@ -409,18 +409,24 @@ static int send_quit(struct channel *ch)
     return transmit(ch, &header, NULL, NULL, 0);
 }
 
-/* Whatever else went wrong with sending, the receiving end will notice. */
+/* No room, there or in the kernel, which passes.  Whatever else went wrong with sending, the
+ * receiving end will notice. */
+static int is_for_later(int error)
+{
+    return error == EAGAIN || error == ENOBUFS || error == ENOMEM || error == EINTR;
+}
+
 static void send_overdue(struct channel *ch)
 {
     size_t n = 0;
 
-    while (n < ch->n_acks && send_ack(ch, ch->acks[n]) != EAGAIN)
+    while (n < ch->n_acks && !is_for_later(send_ack(ch, ch->acks[n])))
         n++;
     ch->n_acks -= n;
     if (ch->n_acks)
         memmove(ch->acks, ch->acks + n, ch->n_acks * sizeof(*ch->acks));
     else if (ch->quit_due)
-        ch->quit_due = send_quit(ch) == EAGAIN;
+        ch->quit_due = is_for_later(send_quit(ch));
     watch(ch);
 }
 
@@ -742,7 +748,7 @@ hcs_result channel_signal_all(struct channel *ch, uint32_t tag, int signal, hcs_
 void channel_ack(struct channel *ch, uint32_t number)
 {
     assert(ch && number);
-    if (!ch->n_acks && send_ack(ch, number) != EAGAIN)
+    if (!ch->n_acks && !is_for_later(send_ack(ch, number)))
         return;
     if (!ch->acks)
         ch->acks = calloc(KEEPER_PROCESSES_MAX, sizeof(*ch->acks));
@@ -770,7 +776,7 @@ void channel_quit(struct channel *ch, void (*gone)(void *owner))
 
     /* A keeper that cannot be told, or does not listen, goes as well. */
     error = ch->n_acks ? EAGAIN : send_quit(ch);
-    ch->quit_due = error == EAGAIN;
+    ch->quit_due = is_for_later(error);
     watch(ch);
     if ((error && !ch->quit_due) ||
         sd_event_add_time_relative(ch->loop, &ch->timer, CLOCK_MONOTONIC, QUIT_GRACE_US, 1000,
