@@ -13,7 +13,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -31,6 +33,20 @@ void fd_drop(int *fd)
         close(*fd);
     *fd = -1;
     errno = saved;
+}
+
+void fd_close_from(int first)
+{
+    struct rlimit limit;
+
+#ifdef SYS_close_range
+    if (syscall(SYS_close_range, (unsigned) first, ~0u, 0u) == 0)
+        return;
+#endif
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > 1u << 20)
+        limit.rlim_cur = 1u << 20;
+    for (int fd = first; fd < (int) limit.rlim_cur; fd++)
+        (void) close(fd);
 }
 
 hcs_result fd_nonblocking(int fd, hcs_error *err)

@@ -19,6 +19,10 @@ _must_use_ hcs_result file_read(const char *path, size_t ceiling, char **out,
 
 #ifndef _WIN32
 
+/* Close @first and every descriptor above it, whoever has opened them.  Async-signal-safe, so that
+ * a child of a process with threads may use it. */
+void fd_close_from(int first);
+
 /* Write a whole file and make it appear at @path at once (temporary file, rename). */
 _must_use_ hcs_result file_write_atomic(const char *path, const void *bytes, size_t n, int mode,
                                         hcs_error *err);

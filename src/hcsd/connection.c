@@ -232,6 +232,14 @@ void connection_call_done(struct connection *c)
     connection_update(c);
 }
 
+/* Something was sent: a stream that waits for room goes on.  It waits only while something is
+ * unsent, so whoever sends calls this, or it would wait for ever. */
+static void stream_go_on(struct connection *c)
+{
+    if (varlink_unsent(c->varlink) < STREAM_BUDGET / 2)
+        sub_wake(&c->sub);
+}
+
 void connections_flush_streams(struct server *s)
 {
     if (!s->streams_wait)
@@ -244,6 +252,8 @@ void connections_flush_streams(struct server *s)
         /* also of one that has just ended, and is no stream any more */
         if (varlink_unsent(c->varlink) > 0) {
             varlink_flush(c->varlink);
+            if (c->streaming)
+                stream_go_on(c);
             connection_update(c);
         }
     }
@@ -361,8 +371,8 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *contex
         connection_drop(c);
         return 0;
     }
-    if (c->streaming && varlink_unsent(c->varlink) < STREAM_BUDGET / 2)
-        sub_wake(&c->sub);
+    if (c->streaming)
+        stream_go_on(c);
     connection_update(c);
     return 0;
 }

@@ -228,7 +228,8 @@ static void connection_broken(struct channel *ch, const char *why)
 {
     snprintf(ch->why, sizeof(ch->why), "%s", why);
     connection_close(ch);
-    if (ch->is_adopted && ch->pidfd < 0) { /* there is nothing else to see of it */
+    if (ch->is_adopted && ch->pidfd < 0) {
+        ch->pid = 0; /* there is nothing else to see of it */
         keeper_gone(ch, ch->why);
         return;
     }
@@ -315,6 +316,16 @@ static void dispatch(struct channel *ch, const struct keeper_header *m)
         ch->events->nothing(ch->owner, m->number);
 }
 
+/* Nothing can be said to such a keeper, not even to leave.  It goes first, and what it keeps with
+ * it: whoever is told that it is lost takes its programs for ended. */
+static void refuse(struct channel *ch, const char *wrong)
+{
+    connection_close(ch);
+    if (ch->pid || ch->is_adopted)
+        keeper_kill(ch);
+    tell_lost(ch, wrong);
+}
+
 /* 1 one message was dealt with, 0 nothing there or over. */
 static int receive_one(struct channel *ch)
 {
@@ -330,8 +341,7 @@ static int receive_one(struct channel *ch)
     }
     wrong = objection(ch, &m, (size_t) n);
     if (wrong) {
-        connection_close(ch);
-        tell_lost(ch, wrong);
+        refuse(ch, wrong);
         return 0;
     }
     dispatch(ch, &m);
@@ -399,18 +409,24 @@ static int send_quit(struct channel *ch)
     return transmit(ch, &header, NULL, NULL, 0);
 }
 
-/* Whatever else went wrong with sending, the receiving end will notice. */
+/* No room, there or in the kernel, which passes.  Whatever else went wrong with sending, the
+ * receiving end will notice. */
+static int is_for_later(int error)
+{
+    return error == EAGAIN || error == ENOBUFS || error == ENOMEM || error == EINTR;
+}
+
 static void send_overdue(struct channel *ch)
 {
     size_t n = 0;
 
-    while (n < ch->n_acks && send_ack(ch, ch->acks[n]) != EAGAIN)
+    while (n < ch->n_acks && !is_for_later(send_ack(ch, ch->acks[n])))
         n++;
     ch->n_acks -= n;
     if (ch->n_acks)
         memmove(ch->acks, ch->acks + n, ch->n_acks * sizeof(*ch->acks));
     else if (ch->quit_due)
-        ch->quit_due = send_quit(ch) == EAGAIN;
+        ch->quit_due = is_for_later(send_quit(ch));
     watch(ch);
 }
 
@@ -732,7 +748,7 @@ hcs_result channel_signal_all(struct channel *ch, uint32_t tag, int signal, hcs_
 void channel_ack(struct channel *ch, uint32_t number)
 {
     assert(ch && number);
-    if (!ch->n_acks && send_ack(ch, number) != EAGAIN)
+    if (!ch->n_acks && !is_for_later(send_ack(ch, number)))
         return;
     if (!ch->acks)
         ch->acks = calloc(KEEPER_PROCESSES_MAX, sizeof(*ch->acks));
@@ -752,13 +768,15 @@ void channel_quit(struct channel *ch, void (*gone)(void *owner))
     ch->gone = gone;
     source_drop(&ch->timer);
     if (!ch->pid && ch->fd < 0) {
+        if (ch->is_adopted && ch->pidfd < 0) /* its connection is gone; nobody saw it go */
+            launch_kill(ch->run_dir);
         sd_event_source_set_enabled(ch->already_gone, SD_EVENT_ONESHOT);
         return;
     }
 
     /* A keeper that cannot be told, or does not listen, goes as well. */
     error = ch->n_acks ? EAGAIN : send_quit(ch);
-    ch->quit_due = error == EAGAIN;
+    ch->quit_due = is_for_later(error);
     watch(ch);
     if ((error && !ch->quit_due) ||
         sd_event_add_time_relative(ch->loop, &ch->timer, CLOCK_MONOTONIC, QUIT_GRACE_US, 1000,

@@ -48,7 +48,8 @@ struct channel_events {
     void (*ready)(void *owner, uint32_t asked);
     void (*nothing)(void *owner, uint32_t number);
 
-    /* The keeper is gone or broke the protocol; nothing more will come.  @why is one line. */
+    /* The keeper is gone, or broke the protocol and was killed for it, as one of another version
+     * is; nothing more will come.  @why is one line. */
     void (*lost)(void *owner, const char *why);
 };
 

@@ -55,6 +55,34 @@ def test_many_first_clients_start_one(absent):
     assert len(daemons(absent)) == 1
 
 
+# Held up at its trial as long as there is a FIFO.
+RUNTIME = """#!/bin/sh
+case $* in *hcs-probe*) if [ -p "$HOLD" ]; then : > "$HOLD.held"; read -r _ < "$HOLD"; fi ;; esac
+exec crun "$@"
+"""
+
+
+def test_killed_while_it_tries_its_runtime_it_leaves_its_place_free(absent, needs_containers):
+    hold, runtime = absent.root / "hold", absent.root / "runtime"
+    os.mkfifo(hold)
+    runtime.write_text(RUNTIME.replace("$HOLD", str(hold)))
+    runtime.chmod(0o755)
+    with subprocess.Popen([HCSD, "--socket", str(absent.socket), "--group", "", "--runtime", str(runtime)], env=absent.env,
+                          stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as p:
+        wait_for((absent.root / "hold.held").exists, "the runtime is held up")
+        p.kill()
+    waits = hold.rename(absent.root / "waits")
+    try:
+        assert daemons(absent)  # the child that tries it is still there
+        absent.start("--runtime", str(runtime))
+        assert absent.stop() == 0
+    finally:
+        fd = os.open(waits, os.O_RDWR)
+        os.write(fd, b"go\n")
+        wait_for(lambda: not daemons(absent), "the trial has ended")
+        os.close(fd)
+
+
 def test_stale_socket_is_replaced(absent):
     absent.socket.parent.mkdir()
     with socket.socket(socket.AF_UNIX) as s:

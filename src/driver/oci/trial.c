@@ -334,6 +334,18 @@ static hcs_result trial_end(struct trial *t, hcs_error *err)
     return r;
 }
 
+/* Keep nothing of the service but the report: a service that is killed meanwhile must not leave its
+ * socket and its lock with the child.  The report's descriptor. */
+static int keep_only(int report_fd)
+{
+    int fd = STDERR_FILENO + 1;
+
+    if (dup2(report_fd, fd) < 0)
+        _exit(1);
+    fd_close_from(fd + 1);
+    return fd;
+}
+
 /* The child: try, clean, write a report to @fd.  Never returns. */
 static void trial_child(struct trial *t, int fd)
 {
@@ -371,10 +383,8 @@ static int trial_fork(struct trial *t, char *reason, size_t size)
     if (pipe2(ends, O_CLOEXEC) < 0)
         return 0;
     pid = fork();
-    if (pid == 0) {
-        close(ends[0]);
-        trial_child(t, ends[1]);
-    }
+    if (pid == 0)
+        trial_child(t, keep_only(ends[1]));
     close(ends[1]);
     if (pid < 0) {
         close(ends[0]);

@@ -335,8 +335,9 @@ static void on_ready(void *owner, uint32_t asked)
             tell_exited(ps, p, &report);
     }
     ps->adopting = 0;
-    ps->stopping = ps->told = (asked & (KEEPER_ASKED_TERM | KEEPER_ASKED_KILL)) != 0;
-    ps->forced = (asked & KEEPER_ASKED_KILL) != 0;
+    if (asked & (KEEPER_ASKED_TERM | KEEPER_ASKED_KILL)) /* what we asked meanwhile stays asked */
+        ps->stopping = ps->told = 1;
+    ps->forced |= (asked & KEEPER_ASKED_KILL) != 0;
     ps->nothing_left = ps->told && (asked & KEEPER_ALONE) != 0;
     adopt_answer(ps, HCS_OK, NULL);
     end_if_over(ps);

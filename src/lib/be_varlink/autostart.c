@@ -15,10 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -310,20 +308,6 @@ static void child_signals(void)
     (void) sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void child_close_from(int first)
-{
-    struct rlimit limit;
-
-#ifdef SYS_close_range
-    if (syscall(SYS_close_range, (unsigned) first, ~0u, 0u) == 0)
-        return;
-#endif
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > 1u << 20)
-        limit.rlim_cur = 1u << 20;
-    for (int fd = first; fd < (int) limit.rlim_cur; fd++)
-        (void) close(fd);
-}
-
 static void child_listen_pid(struct start *s)
 {
     static const char name[] = "LISTEN_PID=";
@@ -365,7 +349,7 @@ static void child_run(struct start *s)
         dup2(s->fd_listen, FD_LISTEN) < 0 || dup3(s->fd_report, FD_REPORT, O_CLOEXEC) < 0 ||
         chdir("/") < 0)
         child_fail(s->fd_report);
-    child_close_from(FD_REPORT + 1);
+    fd_close_from(FD_REPORT + 1);
     child_listen_pid(s);
     execve(s->program, arguments, s->environment);
     child_fail(FD_REPORT);

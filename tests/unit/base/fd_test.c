@@ -155,6 +155,24 @@ static void a_descriptor_becomes_nonblocking(void **state)
     assert_int_equal(fd_nonblocking(-1, NULL), HCS_E_WIN32_INVALID_HANDLE);
 }
 
+static void descriptors_from_one_on_are_closed(void **state)
+{
+    pid_t pid = fork();
+    int status;
+
+    (void) state;
+    if (pid == 0) {
+        int good = dup2(0, 40) == 40 && dup2(0, 41) == 41 && dup2(0, 300) == 300;
+
+        fd_close_from(41);
+        _exit(good && fcntl(40, F_GETFD) >= 0 && fcntl(41, F_GETFD) < 0 && fcntl(300, F_GETFD) < 0
+                  ? 0
+                  : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 static void directories_are_made_with_their_parents(void **state)
 {
     hcs_error err = HCS_ERROR_INIT;
@@ -290,6 +308,7 @@ int main(void)
         TEST(a_missing_file_is_named),
         TEST(a_failed_write_leaves_nothing_behind),
         TEST(a_descriptor_becomes_nonblocking),
+        TEST(descriptors_from_one_on_are_closed),
         TEST(directories_are_made_with_their_parents),
         TEST(a_tree_is_removed),
         TEST(links_are_removed_and_not_followed),

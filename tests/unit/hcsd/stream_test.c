@@ -158,7 +158,8 @@ static size_t bytes_there(int fd)
     return n < 0 ? 0 : (size_t) n;
 }
 
-static void put(struct fixture *f, hcs_event_kind kind, int times)
+/* In the log, but nobody is told of it yet. */
+static void append(struct fixture *f, hcs_event_kind kind, int times)
 {
     hcs_event event = HCS_EVENT_INIT;
 
@@ -167,6 +168,11 @@ static void put(struct fixture *f, hcs_event_kind kind, int times)
         event.system = (hcs_event_system){ "a", 1000, "me", "Container", "namespaces" };
         assert_int_equal(evlog_append(f->log, evlog_reserve(256), &event), HCS_OK);
     }
+}
+
+static void put(struct fixture *f, hcs_event_kind kind, int times)
+{
+    append(f, kind, times);
     engine_want_turn(f->server.engine);
     settle(f);
 }
@@ -323,6 +329,32 @@ static void bookmarks_do_not_pile_up(void **state)
     }
 }
 
+/* The turn that fills a stream answers a call as well, and what the stream has is sent before that
+ * answer: nothing is left that the socket would wake it for. */
+static void a_stream_that_an_answer_empties_goes_on(void **state)
+{
+    struct fixture *f = *state;
+    int fd = client(f);
+    const struct connection *c = newest(f);
+    int caller = client(f);
+
+    f->server.accounts.limit[LIMIT_BYTES] = 1; /* so it waits after one event */
+    call(fd, "Subscribe", "{\"filter\":{\"kinds\":[77]}}");
+    assert_non_null(json_object_get(hear(f, fd), "ready"));
+    append(f, 77, 3);
+    call(caller, "CreateSystem",
+         "{\"id\":\"a\",\"document\":\"{\\\"Owner\\\":\\\"me\\\",\\\"SchemaVersion\\\":"
+         "{\\\"Major\\\":2,\\\"Minor\\\":1},\\\"Container\\\":"
+         "{\\\"Storage\\\":{\\\"Path\\\":\\\"/\\\"}}}\"}");
+    assert_non_null(json_object_get(hear(f, caller), "system"));
+    settle(f);
+    assert_false(c->sub.blocked);
+    for (int i = 1; i <= 3; i++)
+        assert_int_equal(
+            json_integer_value(json_object_get(json_object_get(hear(f, fd), "event"), "sequence")),
+            i);
+}
+
 static void a_stream_that_ends_leaves_its_connection_for_calls(void **state)
 {
     struct fixture *f = *state;
@@ -446,6 +478,7 @@ int main(void)
         T(what_does_not_match_costs_no_byte),
         T(a_client_that_does_not_read_costs_a_bounded_buffer),
         T(bookmarks_do_not_pile_up),
+        T(a_stream_that_an_answer_empties_goes_on),
         T(a_stream_that_ends_leaves_its_connection_for_calls),
         T(a_call_is_begun_while_a_crowd_reads),
         T(a_host_has_one_id),

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -331,6 +333,156 @@ static void where_no_keeper_listens_none_is_adopted(void **state)
     sd_event_unref(loop);
 }
 
+/* ---- keepers that are none of ours ---- */
+
+/* One of the same command line, which is this program again: it sends what is in @say, then does as
+ * @then has it. */
+struct impostor {
+    struct keeper_header say[2];
+    size_t n;
+    enum { STAYS, CLOSES, ENDS } then;
+};
+
+#define IMPOSTOR_LISTENS_FD 3
+#define IMPOSTOR_SCRIPT_FD 4
+#define IMPOSTOR_LIVES_FD 5
+
+static int impostor_main(void)
+{
+    struct impostor script;
+    int fd;
+
+    if (read(IMPOSTOR_SCRIPT_FD, &script, sizeof script) != sizeof script)
+        return 1;
+    fd = accept(IMPOSTOR_LISTENS_FD, NULL, NULL);
+    for (size_t i = 0; i < script.n; i++)
+        if (send(fd, &script.say[i], sizeof script.say[i], MSG_NOSIGNAL) < 0)
+            return 1;
+    if (script.then == ENDS)
+        return 0;
+    if (script.then == CLOSES)
+        close(fd);
+    for (;;)
+        pause();
+}
+
+static _Noreturn void become_impostor(const char *dir, int listens, int script, int lives)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    /* above the numbers that they get */
+    listens = fcntl(listens, F_DUPFD_CLOEXEC, 10);
+    script = fcntl(script, F_DUPFD_CLOEXEC, 10);
+    lives = fcntl(lives, F_DUPFD_CLOEXEC, 10);
+    dup2(listens, IMPOSTOR_LISTENS_FD);
+    dup2(script, IMPOSTOR_SCRIPT_FD);
+    dup2(lives, IMPOSTOR_LIVES_FD);
+    execl("/proc/self/exe", "hcs-keeper", "--keep", dir, (char *) NULL);
+    _exit(99);
+}
+
+/* In place of the stage's keeper; @out_lives ends with it. */
+static void impostor_begin(struct stage *s, const struct impostor *script, int *out_lives)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    int orders[2], lives[2];
+
+    say(s, KEEPER_QUIT, 0, 0);
+    assert_int_equal(waitpid(s->keeper, NULL, 0), s->keeper);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/%s", s->dir, KEEPER_SOCKET);
+    assert_int_equal(bind(listener, (const struct sockaddr *) &address, sizeof address), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(pipe2(orders, O_CLOEXEC) | pipe2(lives, O_CLOEXEC), 0);
+    s->keeper = fork();
+    if (s->keeper == 0)
+        become_impostor(s->dir, listener, orders[0], lives[1]);
+    assert_int_equal(write(orders[1], script, sizeof *script), sizeof *script);
+    close(listener);
+    close(orders[0]);
+    close(orders[1]);
+    close(lives[1]);
+    *out_lives = lives[0];
+}
+
+/* It must have ended, and be it because it was killed. */
+static void impostor_end(struct stage *s, int lives)
+{
+    char path[128];
+
+    wait_for_end(lives);
+    close(lives);
+    waitpid(s->keeper, NULL, 0);
+    s->keeper = 0;
+    snprintf(path, sizeof path, "%s/%s", s->dir, KEEPER_SOCKET);
+    unlink(path);
+}
+
+static struct keeper_header hello(uint32_t version, pid_t pid)
+{
+    return (struct keeper_header){ .type = KEEPER_HELLO, .value = (int32_t) version, .pid = pid };
+}
+
+static void adopt(const struct stage *s, struct owner *o, sd_event **out_loop)
+{
+    assert_int_equal(sd_event_new(out_loop), 0);
+    assert_int_equal(channel_adopt(*out_loop, s->dir, &events, o, &o->channel, NULL), HCS_OK);
+    run_until(*out_loop, &o->n_lost);
+}
+
+static void quit(struct owner *o, sd_event *loop)
+{
+    channel_quit(o->channel, on_gone);
+    run_until(loop, &o->n_gone);
+    channel_drop(o->channel);
+    sd_event_unref(loop);
+}
+
+static void a_keeper_of_another_version_is_ended_before_it_is_told(void **state)
+{
+    struct stage *s = *state;
+    const struct impostor script = { { hello(KEEPER_VERSION + 1, 1) }, 1, STAYS };
+    struct owner o = { 0 };
+    sd_event *loop = NULL;
+    int lives;
+
+    impostor_begin(s, &script, &lives);
+    adopt(s, &o, &loop);
+    assert_string_equal(o.why, "the keeper is of another version than the service");
+    impostor_end(s, lives);
+    quit(&o, loop);
+}
+
+static void a_keeper_that_says_nothing_is_ended_with_its_system(void **state)
+{
+    struct stage *s = *state;
+    const struct impostor script = { { { 0 } }, 0, CLOSES };
+    struct owner o = { 0 };
+    sd_event *loop = NULL;
+    int lives;
+
+    impostor_begin(s, &script, &lives);
+    adopt(s, &o, &loop);
+    assert_string_equal(o.why, "the keeper closed the connection");
+    quit(&o, loop);
+    impostor_end(s, lives);
+}
+
+/* Said by one that is gone, or where there are no pidfds. */
+static void a_keeper_that_cannot_be_watched_is_gone_with_its_connection(void **state)
+{
+    struct stage *s = *state;
+    const struct impostor script = { { hello(KEEPER_VERSION, INT32_MAX) }, 1, ENDS };
+    struct owner o = { 0 };
+    sd_event *loop = NULL;
+    int lives;
+
+    impostor_begin(s, &script, &lives);
+    adopt(s, &o, &loop);
+    assert_string_equal(o.why, "the keeper closed the connection");
+    quit(&o, loop);
+    impostor_end(s, lives);
+}
+
 /* ---- without a keeper ---- */
 
 static void on_record(void *context, const struct record *record)
@@ -442,7 +594,7 @@ static void a_process_is_that_of_its_birth(void **state)
 
 #define ON_STAGE(test) cmocka_unit_test_setup_teardown(test, stage_begin, stage_end)
 
-int main(void)
+int main(int argc, char *argv[])
 {
     const struct CMUnitTest tests[] = {
         ON_STAGE(what_was_asked_of_a_process_is_told_to_the_next),
@@ -456,10 +608,15 @@ int main(void)
         ON_STAGE(an_adopted_keeper_is_watched_and_used),
         ON_STAGE(an_adopted_keeper_is_told_to_leave),
         ON_STAGE(where_no_keeper_listens_none_is_adopted),
+        ON_STAGE(a_keeper_of_another_version_is_ended_before_it_is_told),
+        ON_STAGE(a_keeper_that_says_nothing_is_ended_with_its_system),
+        ON_STAGE(a_keeper_that_cannot_be_watched_is_gone_with_its_connection),
         ON_STAGE(records_say_what_the_keeper_would),
         cmocka_unit_test(the_end_of_somebody_elses_child_is_known_while_anybody_knows),
         cmocka_unit_test(a_process_is_that_of_its_birth),
     };
 
+    if (argc > 1 && strcmp(argv[1], "--keep") == 0)
+        return impostor_main();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

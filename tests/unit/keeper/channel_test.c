@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -156,6 +157,22 @@ static void start_script(struct owner *o, uint32_t number, const char *script)
     free(text);
 }
 
+/* The next message that is sent fails with it: the kernel cannot be had to lack memory when it
+ * should. */
+static int send_error;
+
+ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    if (!send_error)
+        return __real_sendmsg(fd, message, flags);
+    errno = send_error;
+    send_error = 0;
+    return -1;
+}
+
 /* The keeper's pid: the parent of what it spawned. */
 static pid_t keeper_pid(const struct owner *o)
 {
@@ -253,6 +270,29 @@ static void acknowledged_record_goes(void **state)
     while (o->tag != 77)
         assert_true(sd_event_run(o->loop, PATIENCE_US) > 0);
     assert_false(dir_has(o->dir, "exit.1"));
+}
+
+static void acknowledgement_waits_for_what_the_kernel_lacks(void **state)
+{
+    static const int errors[] = { EAGAIN, ENOBUFS, ENOMEM, EINTR };
+    struct owner *o = *state;
+    hcs_error err = HCS_ERROR_INIT;
+    char record[16];
+
+    for (uint32_t i = 0; i < N_ELEMENTS(errors); i++) {
+        start_script(o, i + 1, "exit 0");
+        run_until(o, &o->n_exited, (int) i + 1);
+        snprintf(record, sizeof(record), "exit.%u", i + 1);
+        send_error = errors[i];
+        channel_ack(o->channel, i + 1);
+        assert_int_equal(send_error, 0); /* it was tried */
+        assert_true(dir_has(o->dir, record));
+        run_ready(o);
+        assert_int_equal(channel_signal(o->channel, 77 + i, i + 1, 0, &err), HCS_OK);
+        while (o->tag != 77 + i)
+            assert_true(sd_event_run(o->loop, PATIENCE_US) > 0);
+        assert_false(dir_has(o->dir, record));
+    }
 }
 
 static void death_of_the_keeper_is_told_once_and_programs_die(void **state)
@@ -574,6 +614,7 @@ int main(void)
         WITH_CHANNEL(program_that_is_not_there_is_named_by_errno_and_step),
         WITH_CHANNEL(signals_reach_one_or_all),
         WITH_CHANNEL(acknowledged_record_goes),
+        WITH_CHANNEL(acknowledgement_waits_for_what_the_kernel_lacks),
         WITH_CHANNEL(death_of_the_keeper_is_told_once_and_programs_die),
         WITH_CHANNEL(exits_said_before_death_are_heard),
         WITH_CHANNEL(missing_keeper_is_named_and_leaves_nothing),

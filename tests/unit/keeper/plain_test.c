@@ -307,15 +307,13 @@ static void signal_reaches_the_program_until_it_has_ended(void **state)
                      HCS_E_PROCESS_ALREADY_STOPPED);
 }
 
-static void killed_keeper_means_unknown_exits(void **state)
+/* The parent of the newest program. */
+static pid_t keeper_pid(const struct host *h)
 {
-    struct host *h = *state;
     char path[64], line[256];
     int keeper = 0;
     FILE *f;
 
-    create(h, 1, "exec sleep 1000");
-    create(h, 2, "exec sleep 1000");
     snprintf(path, sizeof(path), "/proc/%u/status", h->pid);
     f = fopen(path, "r");
     assert_non_null(f);
@@ -323,7 +321,16 @@ static void killed_keeper_means_unknown_exits(void **state)
         if (sscanf(line, "PPid: %d", &keeper) == 1)
             break;
     fclose(f);
-    kill(keeper, SIGKILL);
+    return keeper;
+}
+
+static void killed_keeper_means_unknown_exits(void **state)
+{
+    struct host *h = *state;
+
+    create(h, 1, "exec sleep 1000");
+    create(h, 2, "exec sleep 1000");
+    kill(keeper_pid(h), SIGKILL);
     run_until(h, &h->n_exited, 1);
     assert_int_equal(h->n_process_exited, 2);
     assert_int_equal(h->process_exit.how, HCS_EXIT_UNKNOWN);
@@ -331,6 +338,33 @@ static void killed_keeper_means_unknown_exits(void **state)
     assert_int_equal(h->exit.how, HCS_EXIT_UNKNOWN);
     assert_string_equal(h->exit.reason, "the keeper was killed by signal 9");
     assert_int_equal(h->exit.type, HCS_EXIT_TYPE_UNEXPECTED);
+}
+
+/* The keeper does not know of it yet when it says what it was asked. */
+static void stop_before_an_adopted_keeper_is_ready_is_one(void **state)
+{
+    struct host *h = *state;
+    const struct driver_process process = { .number = 1 };
+    const struct driver_known known = { &process, 1 };
+    pid_t keeper;
+    int n;
+
+    create(h, 1, "exec sleep 1000");
+    keeper = keeper_pid(h);
+    h->driver->ops->forget(h->driver, &h->system);
+    n = h->n_done;
+    h->driver->ops->adopt(h->driver, &h->system, 5, &known);
+    h->driver->ops->terminate(h->driver, &h->system, 6); /* nothing was heard yet */
+    run_until(h, &h->n_exited, 1);
+    assert_int_equal(h->n_done, n + 2);
+    assert_int_equal(h->result, HCS_OK);
+    assert_int_equal(h->n_process_exited, 1);
+    assert_int_equal(h->process_exit.signal, SIGKILL);
+    assert_int_equal(h->exit.type, HCS_EXIT_TYPE_FORCED);
+    assert_int_equal(h->exit.initiator, HCS_INITIATOR_CLIENT);
+    h->driver->ops->clean(h->driver, &h->system, 7);
+    run_until(h, &h->n_done, n + 3);
+    assert_int_equal(waitpid(keeper, NULL, 0), keeper); /* ours, but not for the driver */
 }
 
 static void document_with_a_container_in_it_is_refused(void **state)
@@ -366,6 +400,7 @@ int main(void)
         WITH_HOST(empty_environment_has_path_and_home),
         WITH_HOST(signal_reaches_the_program_until_it_has_ended),
         WITH_HOST(killed_keeper_means_unknown_exits),
+        WITH_HOST(stop_before_an_adopted_keeper_is_ready_is_one),
         WITH_HOST(document_with_a_container_in_it_is_refused),
     };
 
