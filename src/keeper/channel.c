@@ -38,7 +38,7 @@ struct channel {
     const struct channel_events *events;
     void *owner;
     char *run_dir;
-    pid_t pid;      /* 0 once it is gone, and before an adopted one has said which it is */
+    pid_t pid;      /* 0 once it is gone, and of an adopted one while it is not watched */
     int is_adopted; /* somebody else's child: to be watched, but not to be waited for */
     uint64_t birth; /* of an adopted one */
     int pidfd;
@@ -228,8 +228,7 @@ static void connection_broken(struct channel *ch, const char *why)
 {
     snprintf(ch->why, sizeof(ch->why), "%s", why);
     connection_close(ch);
-    if (ch->is_adopted && ch->pidfd < 0) {
-        ch->pid = 0; /* there is nothing else to see of it */
+    if (ch->is_adopted && ch->pidfd < 0) { /* there is nothing else to see of it */
         keeper_gone(ch, ch->why);
         return;
     }
@@ -281,19 +280,22 @@ static const char *objection(const struct channel *ch, const struct keeper_heade
     return NULL;
 }
 
-/* The keeper has said which process it is: watch that.  Without pidfds the end of the connection
- * has to do. */
+/* The keeper has said which process it is: watch that, if it is one.  What is watched may be
+ * killed, so a number alone is not believed.  Without pidfds the end of the connection has to do.
+ */
 static void greeted(struct channel *ch, const struct keeper_header *m)
 {
     ch->greeted = 1;
     if (!ch->is_adopted)
         return;
-    ch->pid = m->pid;
-    ch->birth = witness_birth(ch->pid);
-    ch->pidfd = witness_open(ch->pid, ch->birth);
+    ch->birth = witness_birth(m->pid);
+    ch->pidfd = witness_open(m->pid, ch->birth);
     if (ch->pidfd >= 0 &&
-        sd_event_add_io(ch->loop, &ch->ended, ch->pidfd, EPOLLIN, on_pidfd, ch) < 0)
+        (!launch_is_keeper(m->pid, ch->run_dir) ||
+         sd_event_add_io(ch->loop, &ch->ended, ch->pidfd, EPOLLIN, on_pidfd, ch) < 0))
         fd_drop(&ch->pidfd), ch->pidfd = -1;
+    if (ch->pidfd >= 0)
+        ch->pid = m->pid;
 }
 
 static void dispatch(struct channel *ch, const struct keeper_header *m)

@@ -107,20 +107,26 @@ static int is_keeper_of(const char *arguments, size_t length, const char *run_di
            strcmp(directory, run_dir) == 0;
 }
 
+int launch_is_keeper(pid_t pid, const char *run_dir)
+{
+    _cleanup_(free_drop) char *arguments = NULL;
+    char path[64];
+    size_t length;
+
+    snprintf(path, sizeof(path), "/proc/%d/cmdline", (int) pid);
+    return pid > 1 && file_read(path, ARGUMENTS_BYTES_MAX, &arguments, &length, NULL) >= 0 &&
+           length > 0 && is_keeper_of(arguments, length, run_dir);
+}
+
 void launch_kill(const char *run_dir)
 {
     DIR *proc = opendir("/proc");
     const struct dirent *entry;
 
     while (proc && (entry = readdir(proc)) != NULL) {
-        _cleanup_(free_drop) char *arguments = NULL;
         pid_t pid = (pid_t) atoi(entry->d_name);
-        char path[64];
-        size_t length;
 
-        snprintf(path, sizeof(path), "/proc/%d/cmdline", (int) pid);
-        if (pid > 1 && file_read(path, ARGUMENTS_BYTES_MAX, &arguments, &length, NULL) >= 0 &&
-            length > 0 && is_keeper_of(arguments, length, run_dir))
+        if (launch_is_keeper(pid, run_dir))
             (void) kill(pid, SIGKILL);
     }
     if (proc)

@@ -17,6 +17,10 @@ _must_use_ hcs_result launch_keeper(const char *program, const char *run_dir, ui
 /* Connect to the keeper of @run_dir that somebody else started. */
 _must_use_ hcs_result launch_connect(const char *run_dir, int *out_fd, hcs_error *err);
 
+/* 1 when the command line of @pid is that of the keeper of @run_dir; 0 of a process that has ended.
+ */
+int launch_is_keeper(pid_t pid, const char *run_dir);
+
 /* SIGKILL to the keeper of @run_dir that somebody else started and that does not say who it is: it
  * is looked for by its command line. */
 void launch_kill(const char *run_dir);

@@ -483,6 +483,31 @@ static void a_keeper_that_cannot_be_watched_is_gone_with_its_connection(void **s
     impostor_end(s, lives);
 }
 
+static void a_keeper_that_names_another_process_harms_only_itself(void **state)
+{
+    struct stage *s = *state;
+    pid_t bystander = fork();
+    const struct keeper_header say = hello(KEEPER_VERSION, bystander);
+    const struct impostor script = { { say, say }, 2, STAYS };
+    struct owner o = { 0 };
+    sd_event *loop = NULL;
+    int lives;
+
+    if (bystander == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;)
+            pause();
+    }
+    impostor_begin(s, &script, &lives);
+    adopt(s, &o, &loop);
+    assert_string_equal(o.why, "the keeper sent its messages in a wrong order");
+    impostor_end(s, lives);
+    quit(&o, loop);
+    assert_int_equal(waitpid(bystander, NULL, WNOHANG), 0); /* it lives */
+    kill(bystander, SIGKILL);
+    waitpid(bystander, NULL, 0);
+}
+
 /* ---- without a keeper ---- */
 
 static void on_record(void *context, const struct record *record)
@@ -611,6 +636,7 @@ int main(int argc, char *argv[])
         ON_STAGE(a_keeper_of_another_version_is_ended_before_it_is_told),
         ON_STAGE(a_keeper_that_says_nothing_is_ended_with_its_system),
         ON_STAGE(a_keeper_that_cannot_be_watched_is_gone_with_its_connection),
+        ON_STAGE(a_keeper_that_names_another_process_harms_only_itself),
         ON_STAGE(records_say_what_the_keeper_would),
         cmocka_unit_test(the_end_of_somebody_elses_child_is_known_while_anybody_knows),
         cmocka_unit_test(a_process_is_that_of_its_birth),
