@@ -154,15 +154,15 @@ def test_an_exit_that_had_no_room_is_told_by_the_next_hcsd(small, run_args, room
     wait_for(lambda: has_record(small, "killed"), "the keeper has recorded the exit")
     small.process.kill()
     small.process.wait()
-    p.communicate(timeout=60)
-    filler.wait(60)
     if room == "before":
         make_room(small)
     small.start()
     if room == "after":
         make_room(small)
     wait_for(lambda: any(e.get("code") == 42 for e in exits(small.events(), "killed")), "the exit is told")
-    small.hcs("kill", "killed", check=0)  # it was taken over
+    p.communicate(timeout=60)  # it has waited for the service, and ends its container
+    assert p.returncode == 42
+    filler.wait(60)
     events = small.events()
     check_dense(events)
     check_ends(events, "killed", 42)
