@@ -307,5 +307,5 @@ def test_a_stopped_reader_whose_events_are_gone_gets_the_exact_gap(another):
         with s.connect() as w:
             kept = w.call("GetInfo")["info"]["log"]
         _, gaps = catch_up(stopped, begin["after"], kept["last"])
-        # what its connection still had room for came between; catch_up() has seen that nothing else is missing
-        assert gaps and gaps[-1]["last"] == kept["first"] - 1
+        # one, or two when its socket took more while events went by
+        assert 1 <= len(gaps) <= 2 and gaps[-1]["last"] == kept["first"] - 1

@@ -452,19 +452,26 @@ static void a_keeper_of_another_version_is_ended_before_it_is_told(void **state)
     quit(&o, loop);
 }
 
-static void a_keeper_that_says_nothing_is_ended_with_its_system(void **state)
+/* Its connection ends, and then its system is cleaned up. */
+static void lost_then_cleaned(struct stage *s, const struct impostor *script)
 {
-    struct stage *s = *state;
-    const struct impostor script = { { { 0 } }, 0, CLOSES };
     struct owner o = { 0 };
     sd_event *loop = NULL;
     int lives;
 
-    impostor_begin(s, &script, &lives);
+    impostor_begin(s, script, &lives);
     adopt(s, &o, &loop);
     assert_string_equal(o.why, "the keeper closed the connection");
     quit(&o, loop);
     impostor_end(s, lives);
+}
+
+static void a_keeper_that_says_nothing_is_ended_with_its_system(void **state)
+{
+    struct stage *s = *state;
+    const struct impostor script = { { { 0 } }, 0, CLOSES };
+
+    lost_then_cleaned(s, &script);
 }
 
 /* Said by one that is gone, or where there are no pidfds. */
@@ -472,15 +479,8 @@ static void a_keeper_that_cannot_be_watched_is_gone_with_its_connection(void **s
 {
     struct stage *s = *state;
     const struct impostor script = { { hello(KEEPER_VERSION, INT32_MAX) }, 1, ENDS };
-    struct owner o = { 0 };
-    sd_event *loop = NULL;
-    int lives;
 
-    impostor_begin(s, &script, &lives);
-    adopt(s, &o, &loop);
-    assert_string_equal(o.why, "the keeper closed the connection");
-    quit(&o, loop);
-    impostor_end(s, lives);
+    lost_then_cleaned(s, &script);
 }
 
 static void a_keeper_that_names_another_process_harms_only_itself(void **state)
