@@ -552,12 +552,32 @@ static int is_leaving(const struct server *s)
     return sd_event_get_exit_code(s->loop, &code) >= 0;
 }
 
+static int on_no_time(sd_event_source *source, uint64_t usec, void *context)
+{
+    (void) source;
+    (void) usec;
+    (void) context;
+    return 0;
+}
+
+/* The loop's clock takes a descriptor when it is first used.  What waits for a shortage of them to
+ * pass needs it, so it is there before. */
+static hcs_result begin_clock(struct server *s, hcs_error *err)
+{
+    int r = sd_event_add_time(s->loop, NULL, CLOCK_MONOTONIC, UINT64_MAX, 0, on_no_time, NULL);
+
+    return r < 0 ? fail_os(err, result_from_errno(-r), -r, "hcsd.start", "clock of the event loop")
+                 : HCS_OK;
+}
+
 /* Nobody is accepted before it is known what is there; who connects meanwhile waits in the socket's
  * queue. */
 static hcs_result adopt(struct server *s, hcs_error *err)
 {
-    hcs_result r = engine_adopt(s->engine, err);
+    hcs_result r = begin_clock(s, err);
 
+    if (r >= 0)
+        r = engine_adopt(s->engine, err);
     while (r >= 0 && engine_adopting(s->engine) > 0 && !is_leaving(s)) {
         int n = sd_event_run(s->loop, UINT64_MAX);
 

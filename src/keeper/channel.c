@@ -24,6 +24,7 @@
 #include "err.h"
 #include "fd.h"
 #include "launch.h"
+#include "log.h"
 #include "witness.h"
 
 #define FDS_MAX 3 /* in one message */
@@ -32,6 +33,8 @@
 #define END_GRACE_US (1000 * 1000) /* from the end of the connection to that of the keeper */
 #define LOOK_US (20 * 1000)
 #define QUIT_GRACE_US (10 * 1000 * 1000) /* from QUIT to SIGKILL */
+#define RETRY_US (20 * 1000)             /* to the next attempt to connect, doubled each time */
+#define RETRY_MAX_US (5 * 1000 * 1000)
 
 struct channel {
     sd_event *loop;
@@ -46,6 +49,9 @@ struct channel {
     sd_event_source *readable;
     sd_event_source *ended; /* the pidfd, or the look instead */
     sd_event_source *timer;
+    sd_event_source
+        *retry; /* of the connection to an adopted one, while hcsd lacks what it needs */
+    uint64_t retry_us;
     sd_event_source *already_gone; /* channel_quit found the keeper gone */
     void (*gone)(void *owner);     /* after channel_quit */
     int greeted;                   /* HELLO came */
@@ -71,6 +77,7 @@ static void channel_free(struct channel *ch)
     source_drop(&ch->readable);
     source_drop(&ch->ended);
     source_drop(&ch->timer);
+    source_drop(&ch->retry);
     source_drop(&ch->already_gone);
     sd_event_unref(ch->loop);
     fd_drop(&ch->fd);
@@ -372,7 +379,7 @@ static int transmit(struct channel *ch, const struct keeper_header *header,
     struct msghdr message = { .msg_iov = parts, .msg_iovlen = N_ELEMENTS(parts) };
 
     if (ch->fd < 0)
-        return ECONNRESET;
+        return ch->retry ? EAGAIN : ECONNRESET;
     assert(n_fds <= FDS_MAX);
     if (n_fds) {
         struct cmsghdr *c;
@@ -531,10 +538,14 @@ static hcs_result channel_new(sd_event *loop, const char *run_dir,
 /* negative errno */
 static int watch_connection(struct channel *ch)
 {
-    int r = sd_event_add_io(ch->loop, &ch->readable, ch->fd, EPOLLIN, on_connection, ch);
+    return sd_event_add_io(ch->loop, &ch->readable, ch->fd, EPOLLIN, on_connection, ch);
+}
 
-    if (r >= 0)
-        r = sd_event_add_defer(ch->loop, &ch->already_gone, on_already_gone, ch);
+/* negative errno */
+static int prepare_already_gone(struct channel *ch)
+{
+    int r = sd_event_add_defer(ch->loop, &ch->already_gone, on_already_gone, ch);
+
     return r < 0 ? r : sd_event_source_set_enabled(ch->already_gone, SD_EVENT_OFF);
 }
 
@@ -553,6 +564,8 @@ static hcs_result channel_watch(struct channel *ch, hcs_error *err)
         r = -errno;
     if (r >= 0)
         r = watch_connection(ch);
+    if (r >= 0)
+        r = prepare_already_gone(ch);
     if (r >= 0)
         return HCS_OK;
     kill(ch->pid, SIGKILL);
@@ -583,10 +596,70 @@ hcs_result channel_start(sd_event *loop, const char *program, const char *run_di
     return HCS_OK;
 }
 
+static hcs_result connect_adopted(struct channel *ch, hcs_error *err)
+{
+    hcs_result r = launch_connect(ch->run_dir, &ch->fd, err);
+    int e = r < 0 ? 0 : watch_connection(ch);
+
+    if (e >= 0)
+        return r;
+    connection_close(ch);
+    return fail_os(err, result_from_errno(-e), -e, "channel.adopt", "watch the keeper of '%s'",
+                   ch->run_dir);
+}
+
+/* A source that is there needs nothing more to go on. */
+static void try_later(struct channel *ch)
+{
+    sd_event_source_set_time_relative(ch->retry, ch->retry_us);
+    sd_event_source_set_enabled(ch->retry, SD_EVENT_ONESHOT);
+    ch->retry_us = ch->retry_us < RETRY_MAX_US / 2 ? ch->retry_us * 2 : RETRY_MAX_US;
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct channel *ch = userdata;
+    hcs_error err = HCS_ERROR_INIT;
+    hcs_result r = connect_adopted(ch, &err);
+
+    (void) source;
+    (void) usec;
+    enter(ch);
+    if (r >= 0) {
+        source_drop(&ch->retry);
+        send_overdue(ch);
+    } else if (r == HCS_E_SERVICE_NOT_AVAILABLE) {
+        source_drop(&ch->retry);
+        keeper_gone(ch, err.text);
+    } else {
+        if (ch->quitting && !ch->timer) /* it has had its time */
+            keeper_kill(ch);
+        try_later(ch);
+    }
+    leave(ch);
+    return 0;
+}
+
+static hcs_result begin_retries(struct channel *ch, const hcs_error *why, hcs_error *err)
+{
+    int r = sd_event_add_time_relative(ch->loop, &ch->retry, CLOCK_MONOTONIC, RETRY_US, 0, on_retry,
+                                       ch);
+
+    if (r < 0)
+        return fail_os(err, result_from_errno(-r), -r, "channel.adopt",
+                       "time to connect to the keeper of '%s' again", ch->run_dir);
+    log_line(LOG_LINE_WARNING, "keeper of '%s': %s: trying again until it works", ch->run_dir,
+             why->text);
+    ch->retry_us = RETRY_US;
+    try_later(ch);
+    return HCS_OK;
+}
+
 hcs_result channel_adopt(sd_event *loop, const char *run_dir, const struct channel_events *events,
                          void *owner, struct channel **out, hcs_error *err)
 {
     _cleanup_(channel_dropp) struct channel *ch = NULL;
+    hcs_error why = HCS_ERROR_INIT;
     hcs_result r;
 
     assert(loop && run_dir && events && out);
@@ -594,9 +667,14 @@ hcs_result channel_adopt(sd_event *loop, const char *run_dir, const struct chann
     if (r < 0)
         return r;
     ch->is_adopted = 1;
-    r = launch_connect(run_dir, &ch->fd, err);
-    if (r >= 0 && watch_connection(ch) < 0)
-        r = fail(err, HCS_E_OUTOFMEMORY, "channel.adopt", "watch the keeper of '%s'", run_dir);
+    if (prepare_already_gone(ch) < 0)
+        return fail(err, HCS_E_OUTOFMEMORY, "channel.adopt", "no memory for the keeper of '%s'",
+                    run_dir);
+    r = connect_adopted(ch, &why);
+    if (r == HCS_E_SERVICE_NOT_AVAILABLE)
+        return fail_os(err, r, why.os, "channel.adopt", "%s", why.text);
+    if (r < 0)
+        r = begin_retries(ch, &why, err);
     if (r < 0)
         return r;
     *out = TAKE(ch);
@@ -642,6 +720,10 @@ static void outgoing_add_all(struct outgoing *o, char *const *strings)
 
 static hcs_result send_failed(const struct channel *ch, int error, hcs_error *err)
 {
+    if (ch->retry)
+        return fail(err, HCS_E_WIN32_BUSY, "channel.send",
+                    "hcsd cannot connect to the keeper of '%s' yet (its log says why): try again",
+                    ch->run_dir);
     if (error == EAGAIN)
         return fail(err, HCS_E_WIN32_BUSY, "channel.send",
                     "the keeper of '%s' has not taken the commands before this one", ch->run_dir);
@@ -769,7 +851,7 @@ void channel_quit(struct channel *ch, void (*gone)(void *owner))
     ch->quitting = 1;
     ch->gone = gone;
     source_drop(&ch->timer);
-    if (!ch->pid && ch->fd < 0) {
+    if (!ch->pid && ch->fd < 0 && !ch->retry) {
         if (ch->is_adopted && ch->pidfd < 0) /* its connection is gone; nobody saw it go */
             launch_kill(ch->run_dir);
         sd_event_source_set_enabled(ch->already_gone, SD_EVENT_ONESHOT);

@@ -63,7 +63,10 @@ _must_use_ hcs_result channel_start(sd_event *loop, const char *program, const c
                                     void *owner, struct channel **out, hcs_error *err);
 
 /* Take over the keeper of @run_dir that an earlier hcsd started.  A keeper that does not listen is
- * an error; one that listens and does not answer is the owner's to give up. */
+ * an error (HCS_E_SERVICE_NOT_AVAILABLE); one that listens and does not answer is the owner's to
+ * give up.  What hcsd itself lacks (descriptors, memory) is no error here: the connection is tried
+ * again, after some milliseconds first and never after more than five seconds, until it is there or
+ * `lost` says that none listens; commands meanwhile are HCS_E_WIN32_BUSY. */
 _must_use_ hcs_result channel_adopt(sd_event *loop, const char *run_dir,
                                     const struct channel_events *events, void *owner,
                                     struct channel **out, hcs_error *err);

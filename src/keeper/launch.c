@@ -26,6 +26,13 @@
 #define LISTEN_FD 3              /* where the keeper expects its socket */
 #define SEND_BUFFER (512 * 1024) /* the kernel gives what it allows, at least one message */
 
+/* Nobody listens there; anything else, a shortage of ours above all, says nothing of the keeper. */
+static hcs_result result_of_absence(int error)
+{
+    return error == ENOENT || error == ECONNREFUSED ? HCS_E_SERVICE_NOT_AVAILABLE
+                                                    : result_from_errno(error);
+}
+
 /* The address of the socket in the run directory; a name too long for an address is reached through
  * the directory's descriptor. */
 static hcs_result address_make(const char *run_dir, int *out_dir_fd, struct sockaddr_un *out,
@@ -37,7 +44,7 @@ static hcs_result address_make(const char *run_dir, int *out_dir_fd, struct sock
     if (n < 0 || (size_t) n >= sizeof(address.sun_path)) {
         *out_dir_fd = open(run_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (*out_dir_fd < 0)
-            return fail_os(err, result_from_errno(errno), errno, WHERE, "open '%s'", run_dir);
+            return fail_os(err, result_of_absence(errno), errno, WHERE, "open '%s'", run_dir);
         snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", *out_dir_fd,
                  KEEPER_SOCKET);
     }
@@ -81,7 +88,7 @@ static hcs_result connection_make(const char *run_dir, const struct sockaddr_un 
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) < 0)
         return fail_os(err, result_from_errno(errno), errno, WHERE, "socket to the keeper");
     if (connect(fd, (const struct sockaddr *) address, sizeof(*address)) < 0)
-        return fail_os(err, result_from_errno(errno), errno, WHERE, "connect to '%s/%s'", run_dir,
+        return fail_os(err, result_of_absence(errno), errno, WHERE, "connect to '%s/%s'", run_dir,
                        KEEPER_SOCKET);
     *out = TAKE_FD(fd);
     return HCS_OK;

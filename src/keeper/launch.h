@@ -14,7 +14,9 @@
 _must_use_ hcs_result launch_keeper(const char *program, const char *run_dir, uint32_t options,
                                     int *out_fd, pid_t *out_pid, hcs_error *err);
 
-/* Connect to the keeper of @run_dir that somebody else started. */
+/* Connect to the keeper of @run_dir that somebody else started.  HCS_E_SERVICE_NOT_AVAILABLE: none
+ * listens there.  Any other error (no descriptor, no memory, a full queue) says nothing about the
+ * keeper. */
 _must_use_ hcs_result launch_connect(const char *run_dir, int *out_fd, hcs_error *err);
 
 /* 1 when the command line of @pid is that of the keeper of @run_dir; 0 of a process that has ended.

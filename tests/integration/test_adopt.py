@@ -513,6 +513,30 @@ def test_a_keeper_that_does_not_answer_holds_up_nobody_else(at):
     assert at.names("stuck").count("ProcessStarted") == 1
 
 
+def test_what_hcsd_lacks_is_no_loss_of_a_system(at):
+    """With no descriptor left for a keeper its system is neither told as ended nor ended."""
+    needs = len(os.listdir(f"/proc/{at.service.process.pid}/fd"))
+    ids = [f"m{i}" for i in range(12)]
+    programs = {}
+    for id in ids:
+        at.run(id)
+        programs[id] = at.spawn(id, WAITS)
+        programs[id].said("up")
+    at.end()
+    few = ["sh", "-c", f'ulimit -n {needs + 8}; exec "$@"', "few", HCSD, "--socket", str(at.service.socket), "--group", ""]
+    at.service.process = subprocess.Popen([*few, *at.arguments], env=at.service.env, stdin=subprocess.DEVNULL,
+                                          stdout=at.service.log, stderr=at.service.log)
+    wait_for(lambda: "serving at" in at.service.read_log().split("trying again until it works")[-1]
+             and "trying again until it works" in at.service.read_log(), "it serves, and lacks descriptors")
+    at.again()
+    assert {s["Id"]: s["State"] for s in at.service.list()} == {id: "Running" for id in ids}
+    for id in ids:
+        assert at.names(id) == ["SystemCreated", "SystemStarted", "ProcessStarted"]
+        programs[id].tell()
+        assert at.call("WaitProcess", id=id, processId=programs[id].pid)["exit"] == {"how": "code", "code": 5}
+        programs[id].drop()
+
+
 def test_told_to_end_while_it_waits_for_a_keeper(at):
     at.run("a")
     at.end()

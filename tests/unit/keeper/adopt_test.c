@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -508,6 +509,113 @@ static void a_keeper_that_names_another_process_harms_only_itself(void **state)
     waitpid(bystander, NULL, 0);
 }
 
+/* No descriptor can be opened from here on; 0 ends that. */
+static void lack_descriptors(int lack)
+{
+    static struct rlimit before;
+    int lowest = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    struct rlimit none;
+
+    if (lack) {
+        assert_true(lowest >= 0);
+        close(lowest);
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+        none = before;
+        none.rlim_cur = (rlim_t) lowest;
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    } else {
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    }
+}
+
+static int on_time(sd_event_source *source, uint64_t usec, void *count)
+{
+    (void) source;
+    (void) usec;
+    ++*(int *) count;
+    return 0;
+}
+
+/* A loop that has its clock, as that of hcsd has. */
+static sd_event *loop_with_clock(int *out_ticks)
+{
+    sd_event *loop = NULL;
+
+    *out_ticks = 0;
+    assert_int_equal(sd_event_new(&loop), 0);
+    assert_true(sd_event_add_time_relative(loop, NULL, CLOCK_MONOTONIC, 100 * 1000, 0, on_time,
+                                           out_ticks) >= 0);
+    return loop;
+}
+
+/* What hcsd lacks is no news of a keeper. */
+static void a_shortage_of_ones_own_is_no_loss_of_the_keeper(void **state)
+{
+    struct stage *s = *state;
+    struct owner o = { 0 };
+    int ticks;
+    sd_event *loop = loop_with_clock(&ticks);
+    hcs_error err = HCS_ERROR_INIT;
+
+    spawn(s, 1, "exit 2");
+    hear_until(s, KEEPER_EXITED);
+    close(s->fd);
+    s->fd = -1;
+    lack_descriptors(1);
+    assert_int_equal(channel_adopt(loop, s->dir, &events, &o, &o.channel, &err), HCS_OK);
+    run_until(loop, &ticks);
+    assert_int_equal(o.n_lost + o.n_ready, 0);
+    assert_int_equal(channel_signal(o.channel, 1, 1, SIGTERM, &err), HCS_E_WIN32_BUSY);
+    channel_ack(o.channel, 1); /* waits for the connection */
+    lack_descriptors(0);
+    run_until(loop, &o.n_ready);
+    assert_int_equal(o.n_lost, 0);
+    assert_int_equal(o.exit.wait_status, 2 << 8);
+    assert_int_equal(channel_signal(o.channel, 1, 1, 0, NULL), HCS_OK);
+    run_until(loop, &o.n_done);
+    assert_false(dir_has(s->dir, KEEPER_RECORD_PREFIX "1"));
+    channel_drop(o.channel);
+    sd_event_unref(loop);
+}
+
+static void a_keeper_that_goes_during_a_shortage_is_told_as_lost(void **state)
+{
+    struct stage *s = *state;
+    struct owner o = { 0 };
+    int ticks;
+    sd_event *loop = loop_with_clock(&ticks);
+
+    lack_descriptors(1);
+    assert_int_equal(channel_adopt(loop, s->dir, &events, &o, &o.channel, NULL), HCS_OK);
+    kill(s->keeper, SIGKILL);
+    waitid(P_PID, (id_t) s->keeper, &(siginfo_t){ 0 }, WEXITED | WNOWAIT);
+    run_until(loop, &ticks);
+    assert_int_equal(o.n_lost, 0); /* that cannot be known yet */
+    lack_descriptors(0);
+    run_until(loop, &o.n_lost);
+    channel_drop(o.channel);
+    sd_event_unref(loop);
+}
+
+static void a_keeper_is_told_to_leave_when_the_shortage_is_over(void **state)
+{
+    struct stage *s = *state;
+    struct owner o = { 0 };
+    int ticks;
+    sd_event *loop = loop_with_clock(&ticks);
+
+    lack_descriptors(1);
+    assert_int_equal(channel_adopt(loop, s->dir, &events, &o, &o.channel, NULL), HCS_OK);
+    channel_quit(o.channel, on_gone);
+    run_until(loop, &ticks);
+    assert_int_equal(o.n_gone, 0);
+    lack_descriptors(0);
+    run_until(loop, &o.n_gone);
+    assert_false(dir_has(s->dir, KEEPER_SOCKET));
+    channel_drop(o.channel);
+    sd_event_unref(loop);
+}
+
 /* ---- without a keeper ---- */
 
 static void on_record(void *context, const struct record *record)
@@ -540,8 +648,8 @@ static void records_say_what_the_keeper_would(void **state)
     assert_int_equal(found[2].stage, KEEPER_STAGE_NONE);
 }
 
-/* A grandchild, so not one's own to wait for, that ends with @code once it is told to; its parent
- * is told to reap it by closing the second pipe. */
+/* A grandchild, so not one's own to wait for, that ends with @code once it is told to; its
+ * parent is told to reap it by closing the second pipe. */
 static pid_t grandchild(int code, int *out_tell, int *out_reap)
 {
     int tell[2], reap[2], say_pid[2];
@@ -637,6 +745,9 @@ int main(int argc, char *argv[])
         ON_STAGE(a_keeper_that_says_nothing_is_ended_with_its_system),
         ON_STAGE(a_keeper_that_cannot_be_watched_is_gone_with_its_connection),
         ON_STAGE(a_keeper_that_names_another_process_harms_only_itself),
+        ON_STAGE(a_shortage_of_ones_own_is_no_loss_of_the_keeper),
+        ON_STAGE(a_keeper_that_goes_during_a_shortage_is_told_as_lost),
+        ON_STAGE(a_keeper_is_told_to_leave_when_the_shortage_is_over),
         ON_STAGE(records_say_what_the_keeper_would),
         cmocka_unit_test(the_end_of_somebody_elses_child_is_known_while_anybody_knows),
         cmocka_unit_test(a_process_is_that_of_its_birth),
