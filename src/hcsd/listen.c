@@ -215,6 +215,7 @@ hcs_result listen_begin(struct server *s, const char *socket_path_opt, hcs_error
 hcs_result listen_take(struct server *s, const char *path, int take_fd, hcs_error *err)
 {
     s->listen_fd = take_fd;
+    s->for_group = s->access.has_group; /* should it ever be bound anew */
     free(s->socket_path);
     s->socket_path = strdup(path);
     return s->socket_path ? fd_nonblocking(take_fd, err)

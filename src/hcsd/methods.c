@@ -611,7 +611,9 @@ void method_call(struct connection *c, struct varlink_message *message)
         refuse_parameter(c, "more");
         return;
     }
-    if ((m->begin == subscribe_begin || m->begin == begin_open_stdio) && c->oneway) {
+    if ((m->begin == subscribe_begin || m->begin == begin_open_stdio ||
+         m->begin == begin_hand_over) &&
+        c->oneway) {
         c->oneway = 0;
         refuse_parameter(c, "oneway");
         return;

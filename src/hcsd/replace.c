@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -44,7 +45,7 @@ hcs_result replace_hand_over(struct connection *c, int *out_listen_fd, hcs_error
     if (s->successor_fd >= 0 || s->listen_fd < 0)
         return fail(err, HCS_E_INVALID_STATE, WHERE, "this hcsd is leaving already");
     /* open until this process is no more: its end tells the other one that the log is closed */
-    s->successor_fd = dup((int) varlink_fd(c->varlink));
+    s->successor_fd = fcntl((int) varlink_fd(c->varlink), F_DUPFD_CLOEXEC, 3);
     if (s->successor_fd < 0)
         return fail_os(err, result_from_errno(errno), errno, WHERE, "keep the connection");
     *out_listen_fd = s->listen_fd;

@@ -192,6 +192,14 @@ def test_memory_is_small_when_idle(service):
     assert rss < 64 << 10
 
 
+def test_a_hand_over_that_nobody_would_get_is_refused(service):
+    with service.connect() as w:
+        w.send_raw(json.dumps({"method": "org.libhcs.ComputeService.HandOver", "parameters": {}, "oneway": True}).encode() + b"\0")
+        assert w.receive()["parameters"]["parameter"] == "oneway"
+        assert w.call("GetInfo")["info"]["pid"] == service.process.pid
+    service.hcs("list", check=0)
+
+
 def test_two_services_of_one_machine_keep_out_of_each_others_way(place, service, run_args, document):
     """The same id and the same incarnation in both: control groups and the runtime's names are the machine's."""
     services, running = [], []

@@ -578,6 +578,10 @@ void container_process_create(struct container *c, uint64_t job, uint32_t number
     struct process *p = NULL;
     hcs_result r = container_check(c, &err);
 
+    if (r >= 0 && c->adopting) /* it may have a process of that number */
+        r = fail(&err, HCS_E_WIN32_BUSY, "oci.exec",
+                 "the keeper of container '%s' has not told yet what it knows: try again",
+                 c->system->id);
     if (r >= 0)
         r = process_new(c, job, number, doc, &p, &err);
     if (r >= 0)

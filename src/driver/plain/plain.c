@@ -595,6 +595,12 @@ static void plain_process_create(struct driver *d, struct driver_system *s, uint
     hcs_result r;
 
     (void) d;
+    if (ps->adopting) { /* it may have a process of that number */
+        r = fail(&err, HCS_E_WIN32_BUSY, "plain.spawn",
+                 "the keeper of system '%s' has not told yet what it knows: try again", s->id);
+        job_fail(ps, job, r, &err);
+        return;
+    }
     if (ps->stopping || ps->ended) {
         r = fail(&err, HCS_E_INVALID_STATE, "plain.spawn", "system '%s' is being stopped", s->id);
         job_fail(ps, job, r, &err);
