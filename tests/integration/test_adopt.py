@@ -515,6 +515,8 @@ def test_a_keeper_that_does_not_answer_holds_up_nobody_else(at):
 
 def test_what_hcsd_lacks_is_no_loss_of_a_system(at):
     """With no descriptor left for a keeper its system is neither told as ended nor ended."""
+    if "HCS_TEST_WRAPPER" in os.environ:
+        pytest.skip("a wrapper has descriptors of its own, so that the limit would mean another number")
     needs = len(os.listdir(f"/proc/{at.service.process.pid}/fd"))
     ids = [f"m{i}" for i in range(12)]
     programs = {}
